@@ -1,0 +1,2 @@
+"""sptrader."""
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The words of the product as plain data: instruments, bars, sessions, orders, the account, reasons, ports."""

@@ -1,0 +1,176 @@
+"""Returns: from the equity of bars to one return a trading day, and from those to a table of months.
+
+All ratios are made from *session* returns, so the same equity gives the same numbers on 1m, 1h or daily bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from sptrader.errors import RunError
+from sptrader.model.session import periods_per_year, sessions
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMED_SESSIONS = 10
+
+
+@dataclass(frozen=True)
+class AccountSeries:
+    """What an account was worth at the close of each bar of a run.
+
+    `times_ns` are the bars' opens (int64, UTC, increasing), `equity` is marked at their closes (float64, account
+    currency), both (n,). `cash` is the money it started with, `timeframe_ns` the length of a bar, `session` the trading
+    day it is measured by (`fx`, `24/7`, or an exchange's code). Raises `RunError` for lengths that differ, for equity
+    that is not finite and for cash that is not positive.
+    """
+
+    times_ns: Ints
+    equity: Floats
+    cash: float
+    timeframe_ns: int
+    session: str
+
+    def __post_init__(self) -> None:
+        if self.times_ns.shape != self.equity.shape or self.equity.ndim != 1:
+            raise RunError(
+                f"equity had the shape {self.equity.shape} and the times {self.times_ns.shape}; "
+                "allowed is one value a bar in both.",
+                key="equity",
+            )
+        if not np.isfinite(self.equity.sum()):
+            bar = int(np.flatnonzero(~np.isfinite(self.equity))[0])
+            raise RunError(
+                f"equity was {self.equity[bar]} at bar {bar}; allowed are finite amounts.",
+                key="equity",
+                value=self.equity[bar],
+            )
+        if not (np.isfinite(self.cash) and self.cash > 0):
+            raise RunError(f"cash was {self.cash}; allowed is an amount above 0.", key="cash", value=self.cash)
+
+    def __len__(self) -> int:
+        return len(self.equity)
+
+    @property
+    def final_equity(self) -> float:
+        """The last mark, or the starting cash when there was no bar."""
+        return float(self.equity[-1]) if len(self) else float(self.cash)
+
+    @property
+    def marks_ns(self) -> Ints:
+        """When each equity was known: the end of its bar, UTC nanoseconds, (n,)."""
+        return self.times_ns + self.timeframe_ns
+
+
+@dataclass(frozen=True)
+class SessionReturns:
+    """One return for each nominal trading day, the first measured from the starting cash.
+
+    `labels` are days since 1970, `returns` fractions, `equity` the last mark of each day, all (n,). `empty_labels` are
+    the days without a bar: they count as a return of 0. `cash` is what the first day started from.
+    """
+
+    labels: Ints
+    returns: Floats
+    equity: Floats
+    empty_labels: Ints
+    cash: float
+    periods_per_year: int
+
+    def __len__(self) -> int:
+        return len(self.returns)
+
+    @property
+    def dates(self) -> pd.DatetimeIndex:
+        """The trading days as a UTC index named `session`."""
+        return _dates(self.labels)
+
+
+def session_returns(account: AccountSeries) -> SessionReturns:
+    """Measure the return of every nominal session from the first bar's to the last bar's.
+
+    A bar belongs to the session its open lies in; the last bar of a session marks its end. Once equity is at or below
+    zero there is nothing left to earn on, and further returns are 0.
+    """
+    per_year = periods_per_year(account.session)
+    times = account.times_ns
+    if len(times) == 0:
+        nothing = np.empty(0, np.int64)
+        return SessionReturns(nothing, np.empty(0), np.empty(0), nothing, account.cash, per_year)
+    days = sessions(account.session, int(times[0]), int(times[-1]))
+    ends = np.searchsorted(times, days.closes_ns, side="left")
+    chosen = slice(int(np.searchsorted(ends, 1)), int(np.searchsorted(ends, len(times))) + 1)
+    ends, labels = ends[chosen], days.labels[chosen]
+    equity = account.equity[ends - 1]
+    before = np.concatenate(([account.cash], equity[:-1]))
+    growth = np.divide(equity, before, out=np.ones_like(equity), where=before > 0)
+    empty = labels[np.diff(ends, prepend=0) == 0]
+    return SessionReturns(labels, growth - 1.0, equity, empty, account.cash, per_year)
+
+
+def empty_session_warnings(result: SessionReturns) -> list[str]:
+    """Return a sentence that names the sessions without data, or nothing when each had some."""
+    n_empty = len(result.empty_labels)
+    if n_empty == 0:
+        return []
+    named = [f"{date:%Y-%m-%d}" for date in _dates(result.empty_labels[:_NAMED_SESSIONS])]
+    more = f" and {n_empty - _NAMED_SESSIONS} more" if n_empty > _NAMED_SESSIONS else ""
+    return [
+        f"{n_empty} of {len(result)} nominal sessions had no data and count as a return of 0: {', '.join(named)}{more}."
+    ]
+
+
+def compound(returns: ArrayLike) -> float:
+    """Return the growth of 1 over `returns`, minus 1.
+
+    >>> round(compound([0.1, -0.5]), 12)
+    -0.45
+    """
+    return float(np.prod(1.0 + np.asarray(returns, np.float64))) - 1.0
+
+
+def monthly_table(result: SessionReturns) -> pd.DataFrame:
+    """Return the compounded return of each month: a row per year, columns `Jan` to `Dec` and `Year`.
+
+    Fractions; nan for months without a session. A session belongs to the month of its label, so a Sunday evening that
+    is Monday the 1st counts for the new month.
+    """
+    dates = result.dates
+    growth = pd.Series(1.0 + result.returns, index=dates)
+    by_month = growth.groupby([dates.year, dates.month]).prod() - 1.0
+    by_month.index.names = ["year", "month"]
+    table = by_month.unstack("month").reindex(columns=range(1, 13)).astype(np.float64)
+    table.columns = pd.Index(MONTHS)
+    table["Year"] = growth.groupby(dates.year).prod() - 1.0
+    table.index.name = "year"
+    return table
+
+
+def buy_and_hold_return(first_prices: Sequence[float], last_prices: Sequence[float]) -> float:
+    """Return what equal cash in each instrument at its first price was worth at its last, minus 1.
+
+    Prices in the account currency, in the same order; nan when there is no instrument or a price is not positive.
+
+    >>> buy_and_hold_return([100.0, 10.0], [110.0, 14.0])
+    0.25
+    """
+    first, last = np.asarray(first_prices, np.float64), np.asarray(last_prices, np.float64)
+    if first.shape != last.shape:
+        raise RunError(
+            f"there were {first.size} first and {last.size} last prices; allowed is one of each an instrument."
+        )
+    if first.size == 0 or not ((first > 0).all() and (last > 0).all()):
+        return float("nan")
+    return float(np.mean(last / first)) - 1.0
+
+
+def _dates(labels: Ints) -> pd.DatetimeIndex:
+    days = labels.astype("datetime64[D]").astype("datetime64[ns]")
+    return pd.DatetimeIndex(days, name="session").tz_localize("UTC")

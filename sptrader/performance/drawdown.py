@@ -56,21 +56,28 @@ def max_drawdown_rows(rows: Floats) -> Floats:
 def worst_drawdown(account: AccountSeries) -> Drawdown:
     """Return the deepest fall and the longest time under water; 0 and 0 days without one, nan without bars.
 
-    Only blocks of bars that reach the peak they began with are walked bar by bar: the others lie wholly under water,
-    so that their lowest mark says all (0.7 instead of 6 ms on a million bars of a random walk).
+    Bars are walked one by one only in blocks that reach the peak they began with and move: the other blocks lie wholly
+    under water, so that their lowest mark says all, or wholly at the peak (1 instead of 6 ms for a million bars).
     """
     equity, n = account.equity, len(account)
     if n == 0:
         return Drawdown(float("nan"), float("nan"))
     starts = np.arange(0, n, _BLOCK)
+    lengths = np.diff(starts, append=n)
     tops, lows = np.maximum.reduceat(equity, starts), np.minimum.reduceat(equity, starts)
     before = _peaks(np.concatenate(([account.cash], tops[:-1])), account.cash)
-    is_rising = tops >= before
-    bars = np.flatnonzero(np.repeat(is_rising, np.diff(starts, append=n)))
-    marks = equity[bars]
-    peak = _peaks(marks, account.cash)
-    shares = np.concatenate((marks / peak, lows[~is_rising] / before[~is_rising]))
-    return Drawdown(1.0 - float(shares.min()), _longest_days(account, bars[marks == peak]))
+    is_sunk = tops < before
+    is_moving = ~is_sunk & (tops > lows)
+    is_walked = np.repeat(is_moving, lengths)
+    marks = equity[is_walked]
+    peak = np.maximum.accumulate(marks)
+    np.maximum(peak, np.repeat(before[is_moving], lengths[is_moving]), out=peak)
+    is_under = np.repeat(is_sunk, lengths)
+    is_under[is_walked] = marks < peak
+    shares = lows[is_sunk] / before[is_sunk], np.divide(marks, peak, out=peak)
+    depth = 1.0 - min(float(part.min(initial=1.0)) for part in shares)
+    start_ns, end_ns, _ = _bounds(account, *_under_water(is_under))
+    return Drawdown(depth, float((end_ns - start_ns).max(initial=0)) / DAY_NS)
 
 
 def drawdown_table(account: AccountSeries, top: int = 10) -> pd.DataFrame:
@@ -98,15 +105,6 @@ def drawdown_table(account: AccountSeries, top: int = 10) -> pd.DataFrame:
         }
     )
     return table.iloc[order].reset_index(drop=True)
-
-
-def _longest_days(account: AccountSeries, peaks: Ints) -> float:
-    """Return the calendar days of the longest stretch between two of the bars `peaks`, or the last and the end."""
-    stops = np.concatenate(([-1], peaks, [len(account)]))
-    first, last = stops[:-1] + 1, stops[1:] - 1
-    is_fall = last >= first
-    start_ns, end_ns, _ = _bounds(account, first[is_fall], last[is_fall])
-    return float((end_ns - start_ns).max(initial=0)) / DAY_NS
 
 
 def _peaks(equity: Floats, start: float) -> Floats:

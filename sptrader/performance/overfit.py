@@ -75,7 +75,7 @@ def probabilistic_sharpe(
 def expected_max_sharpe(trial_variance: float, n_trials: float) -> float:
     """Return the Sharpe ratio to expect of the best of `n_trials` independent ones whose true ratio is 0.
 
-    `trial_variance` is the variance of the trials' ratios, per period; 0 for one trial. Source: Bailey & Lopez de
+    `trial_variance` is the variance of the trials' ratios, per period; 0 for one trial, never below. Source: Bailey & Lopez de
     Prado, "The Deflated Sharpe Ratio" (2014), equation 1.
 
     >>> round(expected_max_sharpe(0.5 / 250, 100), 4)
@@ -84,7 +84,7 @@ def expected_max_sharpe(trial_variance: float, n_trials: float) -> float:
     if n_trials <= 1:
         return 0.0
     first, second = _NORMAL.inv_cdf(1.0 - 1.0 / n_trials), _NORMAL.inv_cdf(1.0 - 1.0 / (n_trials * math.e))
-    return math.sqrt(trial_variance) * ((1.0 - EULER_GAMMA) * first + EULER_GAMMA * second)
+    return math.sqrt(trial_variance) * max(0.0, (1.0 - EULER_GAMMA) * first + EULER_GAMMA * second)
 
 
 def deflated_sharpe(

@@ -107,7 +107,7 @@ def calmar(yearly_growth: float, max_drawdown: float) -> float:
 def value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
     """Return the `cutoff` quantile of the returns, linear between neighbours; a loss is negative; nan without returns.
 
-    >>> value_at_risk(np.linspace(-0.10, 0.10, 21))
+    >>> round(value_at_risk(np.linspace(-0.10, 0.10, 21)), 12)
     -0.09
     """
     return float(np.percentile(returns, 100 * cutoff)) if len(returns) else NAN
@@ -116,7 +116,7 @@ def value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
 def conditional_value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
     """Return the mean of the lowest `floor(cutoff (n - 1)) + 1` returns; a loss is negative; nan without returns.
 
-    >>> conditional_value_at_risk(np.linspace(-0.10, 0.10, 21))  # the two lowest, -0.10 and -0.09
+    >>> round(conditional_value_at_risk(np.linspace(-0.10, 0.10, 21)), 12)  # the two lowest, -0.10 and -0.09
     -0.095
     """
     if len(returns) == 0:

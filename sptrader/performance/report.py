@@ -10,7 +10,7 @@ import pandas as pd
 from sptrader.performance import ratios
 from sptrader.performance.definitions import DEFINITIONS
 from sptrader.performance.drawdown import worst_drawdown
-from sptrader.performance.returns import AccountSeries, session_returns
+from sptrader.performance.returns import RUIN_FRACTION, AccountSeries, session_returns
 from sptrader.performance.trades import trade_statistics
 
 
@@ -26,8 +26,8 @@ def metrics(
     """Return every metric of `DEFINITIONS`, in its order; what is undefined is nan, never infinity.
 
     `trades` needs the columns `pnl` and `bars_held`. `bars_positioned` counts bars that closed with a position in any
-    instrument, `traded_notional` adds up all fills, `fees` is what they cost (account currency, positive). Takes under
-    a millisecond for a million bars.
+    instrument, `traded_notional` adds up all fills, `fees` is what they cost (account currency, positive). Takes a few
+    milliseconds for a million bars.
     """
     result = session_returns(account)
     returns, per_year, n = result.returns, result.periods_per_year, len(result)
@@ -56,7 +56,9 @@ def metrics(
         "worst_trade": book.worst_trade,
         "avg_bars_held": book.avg_bars_held,
         "exposure": bars_positioned / len(account) if n else math.nan,
-        "turnover": traded_notional / mean_equity * per_year / n if mean_equity > 0 else math.nan,
+        "turnover": traded_notional / mean_equity * per_year / n
+        if mean_equity > RUIN_FRACTION * account.cash
+        else math.nan,
         "fees": fees,
         "final_equity": account.final_equity,
         "sqn": book.sqn,

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+RUIN_FRACTION = 1e-9
 _NAMED_SESSIONS = 10
 
 
@@ -97,7 +98,7 @@ def session_returns(account: AccountSeries) -> SessionReturns:
     """Measure the return of every nominal session from the first bar's to the last bar's.
 
     A bar belongs to the session its open lies in; the last bar of a session marks its end. Once equity is at or below
-    zero there is nothing left to earn on, and further returns are 0.
+    zero (a billionth of the cash) there is nothing left to earn on, and further returns are 0.
     """
     per_year = periods_per_year(account.session)
     times = account.times_ns
@@ -110,7 +111,7 @@ def session_returns(account: AccountSeries) -> SessionReturns:
     ends, labels = ends[chosen], days.labels[chosen]
     equity = account.equity[ends - 1]
     before = np.concatenate(([account.cash], equity[:-1]))
-    growth = np.divide(equity, before, out=np.ones_like(equity), where=before > 0)
+    growth = np.divide(equity, before, out=np.ones_like(equity), where=before > RUIN_FRACTION * account.cash)
     empty = labels[np.diff(ends, prepend=0) == 0]
     return SessionReturns(labels, growth - 1.0, equity, empty, account.cash, per_year)
 

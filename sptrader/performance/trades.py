@@ -18,6 +18,7 @@ from sptrader.performance.returns import Floats
 NAN = float("nan")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GROUPS = ("exit_reason", "side", "symbol", "hour", "weekday", "month")
+_ROUNDING = 1e-12  # P&L of one size, made from different prices, differs by this share at most
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -147,9 +148,9 @@ def sqn(pnl: Floats) -> float:
     >>> sqn(np.array([1.0, 2.0, 3.0, 4.0]))  # 2.5 / 1.2909944 x 2
     3.872983346207417
     """
-    if len(pnl) < 2 or float(np.ptp(pnl)) <= 1e-12 * float(np.abs(pnl).max()):
+    if len(pnl) < 2 or float(np.ptp(pnl)) <= _ROUNDING * float(np.abs(pnl).max()):
         return NAN
-    return float(np.mean(pnl)) / float(np.std(pnl, ddof=1)) * math.sqrt(len(pnl))
+    return float(np.mean(pnl) / np.std(pnl, ddof=1)) * math.sqrt(len(pnl))
 
 
 def _statistics(pnl: Floats, held: Floats) -> TradeStatistics:

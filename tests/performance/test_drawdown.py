@@ -62,6 +62,14 @@ def test_debt_is_a_drawdown_above_one():
     assert worst_drawdown(daily([100.0, -20.0])).depth == pytest.approx(1.2)
 
 
+def test_long_time_at_a_new_high_is_the_peak_of_what_follows():
+    # 110, then 3,000 bars at 120, then 60 for a bar and 115 to the end: half of 120, never recovered
+    fall = worst_drawdown(daily([110.0] * 1024 + [120.0] * 3072 + [60.0] + [115.0] * 99))
+
+    assert fall.depth == 0.5
+    assert fall.days == 100.0
+
+
 def test_no_bars_are_undefined():
     assert math.isnan(worst_drawdown(daily([])).depth)
     assert drawdown_table(daily([])).empty
@@ -100,9 +108,11 @@ def walked(account: AccountSeries) -> tuple[float, float]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 3000), st.integers(0, 10_000), st.sampled_from([0.0, 0.3, -0.3]), st.booleans())
-def test_search_by_blocks_equals_the_walk_by_bars(n, seed, drift, is_coarse):
+@given(st.integers(1, 3000), st.integers(0, 10_000), st.sampled_from([0.0, 0.3, -0.3]), st.booleans(), st.booleans())
+def test_search_by_blocks_equals_the_walk_by_bars(n, seed, drift, is_coarse, is_still):
     steps = np.random.default_rng(seed).normal(drift, 3.0, n)
+    if is_still:
+        steps[np.arange(n) % 1500 > 30] = 0.0  # whole blocks without a change, at the peak or below it
     equity = 1000.0 + (np.round(steps) if is_coarse else steps).cumsum()  # coarse steps meet the same peak again
     account = AccountSeries(np.arange(n, dtype=np.int64) * DAY_NS, equity, 1000.0, DAY_NS, "24/7")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sptrader.performance.returns import (
     session_returns,
 )
 
+REAL_BARS = Path(__file__).parents[2] / "../shared/data/bars/EURUSD-1m-bid-2025H1.parquet"
 MINUTE_NS, HOUR_NS, DAY_NS = 60 * 10**9, 3600 * 10**9, 86400 * 10**9
 
 
@@ -130,6 +132,23 @@ def test_same_equity_has_the_same_sharpe_on_minutes_hours_and_days(session):
     assert math.isfinite(minute)
     assert measured(hourly.index, hourly, HOUR_NS) == minute
     assert measured(day_opens, daily, DAY_NS) == minute
+
+
+@pytest.mark.skipif(not REAL_BARS.exists(), reason=f"{REAL_BARS.name} is not on this machine")
+def test_real_bars_with_holes_have_the_same_sharpe_on_minutes_and_hours():
+    close = pd.read_parquet(REAL_BARS, columns=["time", "close"]).set_index("time")["close"]
+    equity = 10_000.0 * (1.0 + 3.0 * (close / close.iloc[0] - 1.0))  # long with a leverage of three, never rebalanced
+    hourly = equity.resample("1h").last().dropna()
+
+    minutes, hours = (
+        session_returns(AccountSeries(s.index.as_unit("ns").asi8, s.to_numpy(), 10_000.0, length_ns, "fx"))
+        for s, length_ns in ((equity, MINUTE_NS), (hourly, HOUR_NS))
+    )
+
+    assert sharpe(hours.returns, 260) == sharpe(minutes.returns, 260)
+    assert hours.empty_labels.tolist() == minutes.empty_labels.tolist()
+    assert len(minutes.empty_labels) > 5  # the feed was down for days
+    assert compound(minutes.returns) == pytest.approx(equity.iloc[-1] / 10_000.0 - 1.0)
 
 
 def test_months_compound_the_returns_of_their_sessions():

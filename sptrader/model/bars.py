@@ -21,9 +21,9 @@ PREFIX = "sptrader."
 class BarsFacts:
     """What is known about a frame of bars beyond its numbers; every field as in the file's schema metadata.
 
-    `basis` is the side the prices are of (`bid`, `ask`, `mid`, `last`), `session` is `fx`, `24/7` or an exchange's code,
-    `adjustment` says how shares are adjusted (`split`, `split+dividend`, `none`, or empty where it means nothing),
-    `content_hash` is of the whole file's bars, empty for frames that never were one.
+    `basis` is the side the prices are of (`bid`, `ask`, `mid`, `last`), `session` is `fx`, `24/7` or an exchange's
+    code, `adjustment` says how shares are adjusted (`split`, `split+dividend`, `none`, or empty where it means
+    nothing), `content_hash` is of the whole file's bars, empty for frames that never were one.
     """
 
     symbol: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from sptrader.errors import DataError, did_you_mean
 
@@ -92,9 +92,11 @@ def instrument(symbol: str, declared: Mapping[str, Instrument] | None = None) ->
         return equity(symbol)
     pairs = [a + b for a in CURRENCIES for b in CURRENCIES if a != b]
     raise DataError(
-        f"instrument '{symbol}' is not known{did_you_mean(symbol, [*pairs, *_EQUITIES, *(declared or ())])} "
+        f"instrument '{symbol}' is not known"
+        f"{did_you_mean(symbol, [*pairs, *_EQUITIES, *(declared or ())]) or '.'} "
         "Known are the pairs of the major currencies "
-        f"({', '.join(CURRENCIES)}) and {', '.join(_EQUITIES)}; declare others under market.instruments of the strategy.",
+        f"({', '.join(CURRENCIES)}) and {', '.join(_EQUITIES)}; "
+        "declare others under market.instruments of the strategy.",
         key="symbol",
         value=symbol,
     )
@@ -110,19 +112,31 @@ def declare(symbol: str, facts: Mapping[str, object]) -> Instrument:
     for name in facts:
         if name not in (*numbers, *texts, "triple_day"):
             raise DataError(
-                f"instrument '{symbol}' has an unknown fact '{name}'{did_you_mean(name, [*numbers, *texts, 'triple_day'])} "
+                f"instrument '{symbol}' has an unknown fact '{name}'"
+                f"{did_you_mean(name, [*numbers, *texts, 'triple_day']) or '.'} "
                 f"Allowed: {', '.join((*texts, *numbers, 'triple_day'))}.",
                 key=name,
                 value=symbol,
             )
-    values: dict[str, object] = {k: Decimal(str(v)) if k in numbers else v for k, v in facts.items()}
+    values: dict[str, object] = {k: _decimal(v) if k in numbers else v for k, v in facts.items()}
     for name in numbers:
-        number = values.get(name)
-        if isinstance(number, Decimal) and not (number.is_finite() and number > 0):
-            raise DataError(f"instrument '{symbol}': {name} was {number}; allowed is a number above 0.", key=name, value=number)
+        number = values.get(name, Decimal(1))
+        if not (isinstance(number, Decimal) and number.is_finite() and number > 0):
+            raise DataError(
+                f"instrument '{symbol}': {name} was {number}; allowed is a number above 0.", key=name, value=number
+            )
+    triple_day = values.get("triple_day")
+    if triple_day is not None and triple_day not in range(7):
+        raise DataError(
+            f"instrument '{symbol}': triple_day was {triple_day!r}; allowed is a weekday, "
+            "from 0 (Monday) to 6, or none.",
+            key="triple_day",
+            value=triple_day,
+        )
     if is_fx_pair(symbol) or symbol in _EQUITIES:
         return replace(instrument(symbol), **values)  # type: ignore[arg-type]
-    needed = [k for k in ("quote", "price_step", "lot_step", "min_quantity", "margin_rate", "session") if k not in values]
+    required = ("quote", "price_step", "lot_step", "min_quantity", "margin_rate", "session")
+    needed = [k for k in required if k not in values]
     if needed:
         raise DataError(
             f"instrument '{symbol}' lacks {', '.join(needed)}; nothing about an instrument is guessed.",
@@ -132,3 +146,10 @@ def declare(symbol: str, facts: Mapping[str, object]) -> Instrument:
     values.setdefault("base", symbol)
     values.setdefault("contract_size", Decimal(1))
     return Instrument(symbol=symbol, **values)  # type: ignore[arg-type]
+
+
+def _decimal(value: object) -> object:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return value

@@ -1,8 +1,8 @@
 """Session: the trading day. Daily bars, daily limits, daily returns and financing all follow it.
 
 FX trades from 17:00 New York to 17:00 New York (22:00 UTC in winter, 21:00 in summer), Sunday evening belonging to
-Monday; an exchange has its own days; `24/7` markets have the UTC day. A day is labelled by its date, as whole days since
-1970-01-01, and ends at its close: a time exactly at a close belongs to the next day.
+Monday; an exchange has its own days; `24/7` markets have the UTC day. A day is labelled by its date, as whole days
+since 1970-01-01, and ends at its close: a time exactly at a close belongs to the next day.
 """
 
 from __future__ import annotations
@@ -46,13 +46,18 @@ def check_session(session: str) -> str:
 
     if session not in exchange_calendars.get_calendar_names(include_aliases=False):
         raise DataError(
-            f"session was '{session}'; allowed is 'fx', '24/7' or an exchange's code such as 'XNYS'.", key="session", value=session
+            f"session was '{session}'; allowed is 'fx', '24/7' or an exchange's code such as 'XNYS'.",
+            key="session",
+            value=session,
         )
     return session
 
 
 def sessions(session: str, first_ns: int, last_ns: int) -> Sessions:
-    """Return every trading day from the one before `first_ns` to the one after `last_ns` (UTC nanoseconds)."""
+    """Return every trading day from the one before `first_ns` to the one after `last_ns` (UTC nanoseconds).
+
+    Raises `DataError` for times an exchange's calendar does not reach: its holidays are known about a year ahead.
+    """
     first_day = first_ns // DAY_NS - 8
     last_day = last_ns // DAY_NS + 9
     chunks = range(first_day // _CHUNK_DAYS, last_day // _CHUNK_DAYS + 1)
@@ -61,7 +66,19 @@ def sessions(session: str, first_ns: int, last_ns: int) -> Sessions:
     chosen = slice(int(np.searchsorted(labels, first_day)), int(np.searchsorted(labels, last_day)))
     opens = np.concatenate([p.opens_ns for p in parts])
     closes = np.concatenate([p.closes_ns for p in parts])
+    if len(closes) == 0 or last_ns >= closes[-1] or first_ns < opens[0]:
+        reach = f"from {_utc(opens[0])} to {_utc(closes[-1])}" if len(closes) else "none of these years"
+        raise DataError(
+            f"the calendar of session '{session}' has {reach}; the times asked for were "
+            f"{_utc(first_ns)} to {_utc(last_ns)}.",
+            key="session",
+            value=session,
+        )
     return Sessions(labels[chosen], opens[chosen], closes[chosen])
+
+
+def _utc(time_ns: int) -> str:
+    return str(pd.Timestamp(int(time_ns), tz="UTC"))
 
 
 def session_labels(times_ns: Ints, session: str) -> Ints:
@@ -89,11 +106,12 @@ def _chunk(session: str, chunk: int) -> Sessions:
     if session == FX:
         days = np.arange(first_day, end_day, dtype=np.int64)
         weekdays = days[(days + 3) % 7 < 5]  # 1970-01-01 was a Thursday
-        return Sessions(weekdays, _new_york_17h_ns(weekdays - 1), _new_york_17h_ns(weekdays))
+        return Sessions(weekdays, new_york_17h_ns(weekdays - 1), new_york_17h_ns(weekdays))
     return _exchange_chunk(session, first_day, end_day)
 
 
-def _new_york_17h_ns(days: Ints) -> Ints:
+def new_york_17h_ns(days: Ints) -> Ints:
+    """Return 17:00 New York of each of `days` (whole days since 1970), UTC nanoseconds, shape (n,)."""
     local = pd.DatetimeIndex(days.astype("datetime64[D]").astype("datetime64[ns]")) + pd.Timedelta(hours=17)
     return np.asarray(local.tz_localize("America/New_York").as_unit("ns").asi8)
 
@@ -107,8 +125,9 @@ def _exchange_chunk(session: str, first_day: int, end_day: int) -> Sessions:
     start = start if bound_min is None else max(start, bound_min)
     end = end if bound_max is None else min(end, bound_max)
     horizon = exchange_calendars.get_calendar(session).last_session
-    if end > horizon:  # future holidays are announced about a year ahead; beyond, the calendar's own rules apply
-        end = max(horizon, start)
+    end = min(end, horizon)  # later holidays are not announced yet
+    if end <= start:
+        return Sessions(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
     calendar = exchange_calendars.get_calendar(session, start=start, end=end)
     schedule = calendar.schedule
     labels = schedule.index.to_numpy().astype("datetime64[D]").astype(np.int64)

@@ -1,0 +1,64 @@
+"""HTML parts say what the data says, and nothing in the data can become markup."""
+
+import pandas as pd
+
+from sptrader.plots.parts import Card, cards_part, facts_part, head_part, table_part, verdict_part
+
+
+def test_markup_in_the_data_stays_text():
+    bad = "<script>alert(1)</script>"
+
+    html = "".join(
+        [
+            head_part(bad, bad, [(bad, bad)]),
+            verdict_part("poor", bad, bad, [bad]),
+            cards_part([Card(bad, bad, bad, "", '"><img src=x>')]),
+            facts_part({bad: {bad: bad}}),
+            table_part(pd.DataFrame({bad: [bad]})),
+        ]
+    )
+
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert html.count("&lt;script&gt;") >= 10
+
+
+def test_facts_are_told_by_dotted_names_and_empty_ones_left_out():
+    html = facts_part({"data": {"EURUSD": {"rows": 6225}}, "tags": ["a", "b"], "note": None, "text": "", "more": {}})
+
+    assert "data.EURUSD.rows" in html
+    assert "a, b" in html
+    assert "note" not in html
+    assert "more" not in html
+
+
+def test_numbers_of_a_column_share_their_decimals_and_signs_have_colours():
+    table = pd.DataFrame({"price": [1.5, 1.25], "pnl": [3.0, -4.0], "return": [0.01, -0.02], "n": [1000, 2]})
+
+    html = table_part(table, signed=("pnl", "return"), percent=("return",))
+
+    assert '<td class="n">1.50</td>' in html
+    assert '<td class="n up">+3.00</td>' in html
+    assert '<td class="n down">-2.00%</td>' in html
+    assert '<td class="n">1,000</td>' in html
+
+
+def test_missing_values_are_empty_cells():
+    times = pd.to_datetime(["2017-03-03 17:00", None], utc=True)
+    table = pd.DataFrame({"time": times, "stop": [None, 1.5], "reason": [None, "signal"]})
+
+    html = table_part(table)
+
+    assert "<td>2017-03-03 17:00</td>" in html
+    assert "<td></td>" in html
+    assert '<td class="n"></td>' in html
+    assert "nan" not in html.lower()
+    assert "None" not in html
+
+
+def test_long_table_shows_its_ends_and_says_so():
+    html = table_part(pd.DataFrame({"n": range(5000)}), max_rows=10)
+
+    assert html.count("<tr>") == 11
+    assert '<td class="n">4,999</td>' in html
+    assert "The first and the last 5 of 5,000 rows." in html

@@ -1,0 +1,201 @@
+"""The plain data of the second engine: what goes in (floats, strings, ints) and what comes out (decimals)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+NAN = math.nan
+MINUTE_NS = 60_000_000_000
+HOUR_NS = 60 * MINUTE_NS
+
+Prices = tuple[float, float, float, float]  # open, high, low, close
+
+
+@dataclass(frozen=True)
+class RefInstrument:
+    """What is traded. `conversion` says how a quote amount becomes account money: `quote`, `base` or `pair`."""
+
+    symbol: str
+    price_step: float = 0.00001
+    lot_step: float = 1.0
+    min_quantity: float = 1.0
+    contract_size: float = 100_000.0
+    margin_rate: float = 0.05
+    conversion: str = "quote"
+
+
+@dataclass(frozen=True)
+class RefBar:
+    """One instrument on one row of the clock.
+
+    `session_label` and `session_ns` (in-session time from the start of the data to this row's open) belong to the row and
+    are given without a bar too. `finance_long` and `finance_short` are the sums received (positive) or paid by one unit held
+    over the boundaries in (previous open, this open], quote currency. `rate_open` and `rate_close` are account money per
+    quote unit for `conversion="pair"`; nan is a stale rate: amounts use the last known one, entries are refused.
+    """
+
+    time_ns: int
+    bid: Prices = (NAN, NAN, NAN, NAN)
+    ask: Prices = (NAN, NAN, NAN, NAN)
+    volume: float = 1_000_000.0
+    session_label: int = 0
+    session_ns: int = 0
+    has_bar: bool = True
+    finance_long: float = 0.0
+    finance_short: float = 0.0
+    rate_open: float = NAN
+    rate_close: float = NAN
+
+
+@dataclass(frozen=True)
+class RefSignals:
+    """What the strategy's columns say at the close of one bar.
+
+    `stop`, `target` and `trail` are distances in the unit their rule's kind names (price units, or a fraction);
+    `order_price` is the limit price of limit orders, else the stop price; `limit_price` is the limit of stop-limit orders. Prices and
+    distances for a long come from the first of a pair, for a short from the second, where a pair is given.
+    `filter_code` names the filter that refuses an entry here, None lets it pass.
+    """
+
+    enter_long: bool = False
+    enter_short: bool = False
+    leave_long: bool = False
+    leave_short: bool = False
+    strength: float = 1.0
+    stop: float = NAN
+    target: float = NAN
+    trail: float = NAN
+    volatility: float = NAN
+    order_price: tuple[float, float] = (NAN, NAN)
+    limit_price: tuple[float, float] = (NAN, NAN)
+    filter_code: str | None = None
+
+
+@dataclass(frozen=True)
+class RefRules:
+    """Every setting of execution, exits, sizing and risk. None and 0 switch a limit off."""
+
+    timeframe_ns: int = HOUR_NS
+    intrabar: str = "pessimistic"  # optimistic
+    order_kind: str = "market"  # limit, stop, stop_limit
+    time_in_force: str = "gtc"  # day, ioc
+    expires_bars: int = 0
+    stop_kind: str = "none"  # price, fraction
+    target_kind: str = "none"
+    trail_kind: str = "none"
+    max_holding: int = 0
+    pyramiding: int = 0
+    reverse: bool = False
+    close_at_end: bool = False
+    sizing: str = "units"  # notional, percent, risk, volatility
+    size_value: float = 1000.0
+    slippage_steps: float = 0.0  # fixed part, in price steps of the instrument
+    slippage_range: float = 0.0  # fraction of high - low
+    slippage_impact: float = 0.0  # x price x (quantity / volume)^2
+    fee_fraction: float = 0.0
+    fee_per_lot: float = 0.0
+    fee_minimum: float = 0.0
+    position_limit: float | None = None
+    max_order_notional: float | None = None
+    max_positions: int | None = None
+    max_drawdown: float | None = None
+    daily_loss_limit: float | None = None
+    cooldown_bars: int = 0
+    one_entry_per_session: bool = False
+
+
+@dataclass(frozen=True)
+class RefCase:
+    """One whole input of an engine; `bars` and `signals` are indexed [row][instrument]."""
+
+    instruments: Sequence[RefInstrument]
+    bars: Sequence[Sequence[RefBar]]
+    signals: Sequence[Sequence[RefSignals]]
+    rules: RefRules
+    cash: float
+
+
+@dataclass
+class RefFill:
+    """One execution; `quantity` is signed, money is in account currency, `t` is the row."""
+
+    t: int
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    reason: str
+    ambiguous: bool
+    spread_cost: Decimal
+    slippage_cost: Decimal
+
+
+@dataclass
+class RefTrade:
+    """One round trip from flat to flat; `pnl` is net, `mae` and `mfe` are distances >= 0 in price units."""
+
+    symbol: str
+    side: str
+    quantity: Decimal
+    entry_t: int
+    entry_price: Decimal
+    exit_t: int
+    exit_price: Decimal
+    pnl: Decimal
+    fees: Decimal
+    spread_cost: Decimal
+    slippage_cost: Decimal
+    financing: Decimal
+    bars_held: int
+    exit_reason: str
+    mae: Decimal
+    mfe: Decimal
+
+
+@dataclass
+class RefDecision:
+    """What was concluded on one row for one instrument; `exit` is the reason of an exit ordered here, or empty."""
+
+    t: int
+    symbol: str
+    action: str  # enter_long, add_long, reverse_long, ..., both, exit
+    outcome: str  # ordered, refused, ignored
+    reason: str
+    cap: str = ""
+    exit: str = ""
+    quantity: Decimal = Decimal(0)
+
+
+@dataclass
+class RefOrder:
+    """An order decided on row `t`, and how it ended: filled, cancelled, replaced, expired, rejected, or still working."""
+
+    t: int
+    symbol: str
+    side: int
+    quantity: Decimal
+    kind: str
+    leg: str  # entry, exit
+    stop_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    end: str = "working"
+    end_t: int | None = None
+    reason: str = ""
+
+
+@dataclass
+class RefResult:
+    """Everything an engine answers; decimals of lists are one a row, decisions are by row, then the strategy's order."""
+
+    fills: list[RefFill] = field(default_factory=list)
+    trades: list[RefTrade] = field(default_factory=list)
+    equity: list[Decimal] = field(default_factory=list)
+    cash: list[Decimal] = field(default_factory=list)
+    margin: list[Decimal] = field(default_factory=list)
+    drawdown: list[Decimal] = field(default_factory=list)
+    decisions: list[RefDecision] = field(default_factory=list)
+    orders: list[RefOrder] = field(default_factory=list)
+    positions: list[Decimal] = field(default_factory=list)

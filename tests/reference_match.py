@@ -1,0 +1,172 @@
+"""The second engine's exchange: financing, exits and entries of one bar, in decimals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.reference_book import Book, Entry, Exit, Position, Side, exact, snap
+from tests.reference_data import HOUR_NS, RefFill
+
+
+class Match(Book):
+    """What the market does to orders and positions on one row: financing, exits, then entries."""
+
+    def finance(self) -> None:
+        for k, position in enumerate(self.positions):
+            bar = self.bar(k)
+            if position is None or not bar.has_bar:
+                continue
+            per_unit = exact(bar.finance_long if position.direction > 0 else bar.finance_short)
+            # An instrument that holds the account currency converts at the middle of its own open.
+            middle = (self.side(k, 1).open + self.side(k, -1).open) / 2
+            amount = per_unit * position.quantity * self.rate(k, middle)
+            self.balance += amount
+            position.financing += amount
+
+    def match_exits(self) -> None:
+        for k, position in enumerate(self.positions):
+            if position is None or not self.bar(k).has_bar:
+                continue
+            decided = self.exits[k]
+            if decided is not None:
+                self.close(k, Exit(self.side(k, -position.direction).open, True, decided.reason))
+                continue
+            found = self.child_of_whole_bar(k, position)
+            if found is not None:
+                self.close(k, found)
+
+    def working_stop(self, k: int, position: Position) -> tuple[Decimal | None, str]:
+        """The tighter of the fixed stop and the trailing level; the fixed one when they are equal."""
+        d, stop, reason = position.direction, position.stop, "stop_loss"
+        if position.trail is not None:
+            level = snap(position.best - d * position.trail, self.step[k], up=d < 0)
+            if stop is None or d * (level - stop) > 0:
+                stop, reason = level, "trailing_stop"
+        return stop, reason
+
+    def child_of_whole_bar(self, k: int, position: Position) -> Exit | None:
+        d, target = position.direction, position.target
+        prices = self.side(k, -d)
+        stop, reason = self.working_stop(k, position)
+        if stop is not None and d * (prices.open - stop) <= 0:
+            return Exit(prices.open, True, reason)
+        if target is not None and d * (prices.open - target) >= 0:
+            return Exit(prices.open, False, "take_profit")
+        reaches_stop = stop is not None and d * (prices.far(-d) - stop) <= 0
+        reaches_target = target is not None and d * (prices.far(d) - target) >= 0
+        both = reaches_stop and reaches_target
+        if reaches_target and (not reaches_stop or self.rules.intrabar == "optimistic"):
+            return Exit(target, False, "take_profit", both)
+        if reaches_stop:
+            return Exit(stop, True, reason, both)
+        return None
+
+    def child_after_inside_entry(self, k: int, position: Position, by_stop: bool, entry_fill: RefFill) -> Exit | None:
+        d, target = position.direction, position.target
+        prices = self.side(k, -d)
+        stop, reason = self.working_stop(k, position)
+        reaches_stop = stop is not None and d * (prices.far(-d) - stop) <= 0
+        closes_stop = stop is not None and d * (prices.close - stop) <= 0
+        reaches_target = target is not None and d * (prices.far(d) - target) >= 0
+        closes_target = target is not None and d * (prices.close - target) >= 0
+        # A stop so near that it lies outside the side it trades on (inside the spread) fills inside the bar.
+        at = None if stop is None else (min(stop, prices.high) if d > 0 else max(stop, prices.low))
+        if self.rules.intrabar == "optimistic":
+            if reaches_target:
+                return Exit(target, False, "take_profit", reaches_stop or not closes_target)
+            return Exit(at, True, reason, by_stop) if closes_stop else None
+        if reaches_stop:
+            return Exit(at, True, reason, by_stop or reaches_target)
+        if closes_target:
+            return Exit(target, False, "take_profit")
+        if reaches_target:
+            entry_fill.ambiguous = True
+        return None
+
+    def match_entries(self) -> None:
+        for k, entry in enumerate(self.entries):
+            if entry is None or not self.bar(k).has_bar:
+                continue
+            if self.is_too_late(k, entry):
+                self.end_entry(k, "expired", "expired")
+                continue
+            entry.bars += 1
+            found = self.entry_price(k, entry)
+            if found is not None:
+                self.fill_entry(k, entry, *found)
+            elif self.rules.time_in_force == "ioc" or entry.bars == self.rules.expires_bars:
+                self.end_entry(k, "expired", "expired")
+
+    def is_too_late(self, k: int, entry: Entry) -> bool:
+        """Whether the gap before this bar was too long, or a day order meets another session."""
+        bar, before = self.bar(k), self.last_bar[k]
+        timeframe = self.rules.timeframe_ns
+        gap = bar.session_ns - (self.bar(k, before).session_ns + timeframe)
+        if gap > max(5 * timeframe, HOUR_NS):
+            return True
+        if entry.session is None:
+            entry.session = bar.session_label
+        return self.rules.time_in_force == "day" and bar.session_label != entry.session
+
+    def entry_price(self, k: int, entry: Entry) -> tuple[Decimal, bool, bool, bool] | None:
+        """(price, slips, at the open, by a stop inside the bar), or None when this bar does not fill it."""
+        order, d = entry.order, entry.order.side
+        prices, whole = self.side(k, d), self.rules.time_in_force != "ioc"
+        stop, limit = order.stop_price, order.limit_price
+        if order.kind == "market":
+            return prices.open, True, True, False
+        if order.kind == "limit" or entry.triggered:
+            return self.limit_price(prices, limit, d, whole)
+        if d * (prices.open - stop) >= 0:
+            if order.kind == "stop":
+                return prices.open, True, True, False
+            entry.triggered = True
+            return self.limit_price(prices, limit, d, whole)
+        if not whole or d * (prices.far(d) - stop) < 0:
+            return None
+        if order.kind == "stop":
+            return stop, True, False, True
+        entry.triggered = True
+        return (stop, False, False, True) if d * (stop - limit) <= 0 else None
+
+    def limit_price(self, prices: Side, limit: Decimal, d: int, whole: bool) -> tuple[Decimal, bool, bool, bool] | None:
+        if d * (prices.open - limit) <= 0:
+            return prices.open, False, True, False
+        if whole and d * (prices.far(-d) - limit) <= 0:
+            return limit, False, False, False
+        return None
+
+    def fill_entry(self, k: int, entry: Entry, raw: Decimal, slips: bool, at_open: bool, by_stop: bool) -> None:
+        order, d = entry.order, entry.order.side
+        price = self.slipped(k, d, order.quantity, raw) if slips else raw
+        needed = order.quantity * price * self.margin_rate[k] * self.rate(k, price)
+        if needed > self.equity_at_open() - sum(self.margins):
+            self.end_entry(k, "rejected", "margin_at_fill")
+            return
+        self.end_entry(k, "filled", order.reason)
+        adding = self.positions[k] is not None
+        fill = self.book_fill(k, d, order.quantity, price, raw, "add" if adding else "entry")
+        self.book_entry(k, entry, fill, inside=not at_open)
+        self.margins[k] += needed  # entries later on this bar see it
+        position = self.positions[k]
+        found = (
+            self.child_of_whole_bar(k, position)
+            if at_open
+            else self.child_after_inside_entry(k, position, by_stop, fill)
+        )
+        if found is not None:
+            self.close(k, found)
+
+    def equity_at_open(self) -> Decimal:
+        total = self.balance
+        for k, position in enumerate(self.positions):
+            if position is not None:
+                has_bar = self.bar(k).has_bar
+                price = self.side(k, -position.direction).open if has_bar else self.mark_of(k, position)
+                total += self.unrealised(k, position, price)
+        return total
+
+    def end_entry(self, k: int, end: str, reason: str) -> None:
+        order = self.entries[k].order
+        order.end, order.end_t, order.reason = end, self.t, reason
+        self.entries[k] = None

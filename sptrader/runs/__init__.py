@@ -1,0 +1,1 @@
+"""Runs: the only floor that wires the edges to the core."""

@@ -164,6 +164,16 @@ ORDERS = [
         decisions=[(0, "enter_long", "ordered", "entry", ""), (2, "reverse_short", "ordered", "entry", "")],
     ),
     Golden(
+        # The exit decided on the last row is never filled: the position ends at its close, after the decision.
+        name="closed at the end, after the decisions of the last row",
+        case=one([flat(100.0), flat(100.0), flat(103.0)], {0: LONG, 2: LEAVE}, close_at_end=True, slippage_steps=1.0),
+        fills=[(1, "10", "100.01", "entry", False), (2, "-10", "103.00", "end", False)],
+        trades=[("long", 1, 2, "29.90", "end")],
+        decisions=[(0, "enter_long", "ordered", "entry", ""), (2, "exit", "ordered", "signal", "")],
+        cash={2: "10029.90"},
+        margin={1: "1000.00", 2: "0.00"},
+    ),
+    Golden(
         name="an opposite entry alone does not reverse",
         case=one([flat(100.0)] * 4, {0: LONG, 1: SHORT, 2: LONG}),
         fills=[(1, "10", "100.00", "entry", False)],

@@ -275,13 +275,14 @@ class Engine(Match):
             self.learn_rates("close")
             equity_before = self.equity
             self.mark()
-            if self.t == rows - 1 and self.rules.close_at_end:
-                self.close_all_at_end()
             self.value()
             self.call_margin()
             labels = [self.bar(0, t).session_label for t in (max(self.t - 1, 0), self.t)]
             self.watch(equity_before, labels[0] != labels[1])
             self.decide()
+            if self.t == rows - 1 and self.rules.close_at_end:
+                self.close_all_at_end()
+                self.value()
             for k in range(len(self.instruments)):
                 if self.bar(k).has_bar:
                     self.last_bar[k] = self.t

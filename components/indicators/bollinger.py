@@ -37,7 +37,7 @@ def _bollinger(close, period, deviations):
     upper, middle, lower = np.empty(n_bars), np.empty(n_bars), np.empty(n_bars)
     share = 1.0 / period
     fresh_every = max(period, 256)
-    mean, squares, known, since_fresh = 0.0, 0.0, 0, 0
+    mean, squares, peak, known, since_fresh = 0.0, 0.0, 0.0, 0, 0
     for i in range(n_bars):
         price = close[i]
         if price != price:
@@ -49,19 +49,22 @@ def _bollinger(close, period, deviations):
             upper[i] = middle[i] = lower[i] = np.nan
             continue
         since_fresh += 1
-        if known == period or since_fresh == fresh_every:
-            # Anew from the window, so that rounding of busy bars does not stay in quiet ones.
+        if known > period:
+            oldest = close[i - period]
+            before = mean
+            mean += (price - oldest) * share
+            squares += (price - oldest) * ((price - mean) + (oldest - before))
+            peak = max(peak, squares)
+        if known == period or since_fresh == fresh_every or squares < 1e-6 * peak:
+            # Anew from the window: what was rounded in busy bars would be a band of its own width in quiet ones, 1e-8 of
+            # the price after two equal closes.
             since_fresh, mean, squares = 0, 0.0, 0.0
             for j in range(i - period + 1, i + 1):
                 mean += close[j] * share
             for j in range(i - period + 1, i + 1):
                 squares += (close[j] - mean) * (close[j] - mean)
-        else:
-            oldest = close[i - period]
-            before = mean
-            mean += (price - oldest) * share
-            squares += (price - oldest) * ((price - mean) + (oldest - before))
-        distance = deviations * np.sqrt(max(squares, 0.0) * share)
+            peak = squares
+        distance = deviations * np.sqrt(squares * share)
         upper[i], middle[i], lower[i] = mean + distance, mean, mean - distance
     return upper, middle, lower
 

@@ -40,10 +40,13 @@ def _breakouts(close, upper, lower, offset):
     for i in range(offset + 1, len(close)):
         now, before = close[i], close[i - 1]
         top, bottom = upper[i - offset], lower[i - offset]
+        top_before, bottom_before = upper[i - offset - 1], lower[i - offset - 1]
         beyond = 0.0
-        if now > top and before <= upper[i - offset - 1]:
+        if bottom != bottom or top != top or bottom_before != bottom_before or top_before != top_before:
+            continue
+        if now > top and before <= top_before:
             codes[i], beyond = 0, now - top
-        elif now < bottom and before >= lower[i - offset - 1]:
+        elif now < bottom and before >= bottom_before:
             codes[i], beyond = 1, bottom - now
         else:
             continue

@@ -219,7 +219,7 @@ def _last_rows(result: Any, bars: Any, n_rows: int) -> list[dict[str, Any]]:
     if isinstance(result, Signals):
         table = table.dropna(subset="type")
     rows: list[dict[str, Any]] = json.loads(
-        table.tail(n_rows).reset_index().to_json(orient="records", date_format="iso")
+        table.tail(n_rows).reset_index().to_json(orient="records", date_format="iso", double_precision=15)
     )
     return rows
 

@@ -1,6 +1,6 @@
 """Components: stateless indicators and signals, their contract, registry, checks and sandbox."""
 
-from sptrader.components.compute import Columns, columns_of, compute, indicator_columns
+from sptrader.components.compute import Columns, Shape, columns_of, compute, indicator_columns, shape
 from sptrader.components.contract import Component, Parameter, Range, component_of, indicator, signal
 from sptrader.components.loader import Registry, load_component, registry
 from sptrader.components.run import run_component
@@ -13,6 +13,7 @@ __all__ = [
     "Parameter",
     "Range",
     "Registry",
+    "Shape",
     "Signals",
     "columns_of",
     "component_of",
@@ -22,5 +23,6 @@ __all__ = [
     "load_component",
     "registry",
     "run_component",
+    "shape",
     "signal",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from sptrader.components.contract import BARS, Component, Value
 from sptrader.components.signals import Floats, Signals, floats
 from sptrader.errors import ComponentError
+from sptrader.model.bars import MARKET_COLUMNS
 
 Columns = dict[str, Floats]
 Market = Mapping[str, Any] | pd.DataFrame
@@ -44,6 +46,27 @@ def indicator_columns(
     if isinstance(result, Signals):
         raise ComponentError(f"'{component.name}' is a signal; an indicator was expected.", value=component.name)
     return result
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The names of what a component returns: its `outputs` (none when it has a single one) and its event `types`."""
+
+    outputs: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+def shape(component: Component, params: Mapping[str, object]) -> Shape:
+    """Return the names by computing on no bars at all; a signal's `outputs` are `strength` and its further ones.
+
+    `types` is empty also for a signal that gives its events as an array of names, which tells only what happened.
+    """
+    nothing = np.empty(0)
+    bars = pd.DataFrame(dict.fromkeys(MARKET_COLUMNS, nothing), index=pd.DatetimeIndex([], tz="UTC", name="time"))
+    result = compute(component, bars, dict.fromkeys(component.wires, nothing), params)
+    if isinstance(result, Signals):
+        return Shape(("strength", *result.outputs), result.types)
+    return Shape(tuple(name for name in result if name), ())
 
 
 def columns_of(result: Columns | Signals) -> Columns:

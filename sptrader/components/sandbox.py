@@ -180,5 +180,4 @@ def _broken(component: Component, request: _Request, how: str) -> ComponentError
         f"{component.place}: {component.kind} '{component.name}' with {told} on {data} {how}.",
         path=component.source_path,
         key=component.name,
-        is_failure=True,
     )

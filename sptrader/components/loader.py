@@ -121,7 +121,7 @@ def load_component(path: Path | str) -> Component:
 def _entries(folder: Path, origin: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
-        if path.name.startswith(("_", ".")):
+        if any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
             continue
         if path.stem in found:
             raise ComponentError(

@@ -59,6 +59,7 @@ def compute_apart(
     limits: Limits | None = None,
 ) -> Columns | Signals:
     """Compute as `compute` does, in a child process; raise `ComponentError` also when it exceeds its limits or dies."""
+    component.check_parameters(params)
     market = {str(name): bars[name].to_numpy() for name in bars}
     request = _Request(_place(component), params, market, bars.index, wired, limits or Limits())
     answer: Columns | Signals = _ask(component, request)

@@ -2,6 +2,7 @@
 
 import doctest
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -186,6 +187,23 @@ def test_cross_is_as_strong_as_its_speed_against_the_widest_gap_of_the_window():
     wired = {"fast": [0, 4, 7, 9], "slow": [8, 8, 8, 8]}
     assert events("ma_crossover", wired, window=4) == [(3, "golden_cross", 0.25)]
     assert events("ma_crossover", wired, window=3) == [(3, "golden_cross", 0.5)]
+
+
+def test_strength_on_a_year_of_hours_as_pandas_has_it():
+    path = Path(__file__).parents[2] / "sptrader/data/samples/EURUSD-1h.parquet"
+    if not path.exists():
+        pytest.skip("the sample bars are not there")
+    close = pd.read_parquet(path)["close"]
+    fast, slow = (close.ewm(span=period, adjust=False).mean() for period in (12, 26))
+    slow[:25] = np.nan
+    gap = fast - slow
+    strength = ((gap - gap.shift(1)).abs() / gap.abs().rolling(50, min_periods=1).max()).clip(upper=1)
+    golden = (gap > 0) & (gap.shift(1) <= 0)
+    was = events("ma_crossover", {"fast": fast, "slow": slow})
+    found = pd.Series({at: value for at, event, value in was if event == "golden_cross"})
+    np.testing.assert_allclose(found.to_numpy(), strength[golden].to_numpy(), rtol=1e-9)
+    # enough to trade on and few enough to choose: 39 of 101 are stronger than the 0.1 that a strategy may ask for
+    assert (len(found), (found > 0.1).sum()) == (101, 39)
 
 
 def test_unknown_value_in_between_hides_a_cross():

@@ -123,9 +123,10 @@ def test_same_name_twice_in_a_folder_is_refused(workspace):
         registry()
 
 
-def test_files_that_begin_with_an_underscore_are_left_alone(workspace):
+def test_files_and_folders_that_begin_with_an_underscore_or_a_dot_are_left_alone(workspace):
     write(workspace, "_notes")
-    assert "_notes" not in registry()
+    write(workspace, "mine-checkpoint", function="mine", kind="indicators/.ipynb_checkpoints")
+    assert not {"_notes", "mine-checkpoint"} & {*registry()}
 
 
 def test_missing_file_is_named(tmp_path):

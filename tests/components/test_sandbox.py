@@ -70,9 +70,9 @@ def test_talib_function_runs_in_a_child_too():
 
 def test_endless_loop_is_ended(bad):
     with pytest.raises(
-        ComponentError, match=r"'bad' with how=loop on 300 bars from 2020-01-01 .* did not finish within 3 s"
+        ComponentError, match=r"'bad' with how=loop on 300 bars from 2020-01-01 .* did not finish within 1.5 s"
     ):
-        run(bad, "loop", time_s=3.0)
+        run(bad, "loop", time_s=1.5)
 
 
 @pytest.mark.parametrize("how", ["hoard", "giant"])
@@ -110,7 +110,7 @@ def test_laws_are_tried_in_a_child_with_the_same_limits(bad):
     verdicts = {verdict.law: verdict.findings for verdict in check_apart(bad, {"how": "behave"})}
     assert not any(verdicts.values())
     with pytest.raises(ComponentError, match="on made-up bars did not finish"):
-        check_apart(bad, {"how": "loop"}, limits=Limits(time_s=3.0))
+        check_apart(bad, {"how": "loop"}, limits=Limits(time_s=1.5))
 
 
 def test_component_without_a_file_is_refused():

@@ -17,7 +17,7 @@ def costs_figure(costs: CostSplit, *, currency: str = "", title: str = "", theme
 
     colours = theme_named(theme)
     steps = costs.table()
-    amounts = steps["amount"].tolist()
+    amounts = [amount + 0.0 for amount in steps["amount"].tolist()]  # a cost of zero is not written -0.00
     is_total = [name not in COSTS for name in steps.index]
     base = [
         0.0 if total else after - amount

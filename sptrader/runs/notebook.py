@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,7 +102,9 @@ def run_notebook(
     from papermill.exceptions import PapermillException, PapermillExecutionError
     from papermill.execute import execute_notebook
 
-    options: dict[str, Any] = {} if timeout_s is None else {"execution_timeout": timeout_s}
+    options: dict[str, Any] = {"config": _kernel_config()}
+    if timeout_s is not None:
+        options["execution_timeout"] = timeout_s
     try:
         execute_notebook(
             str(path),
@@ -127,6 +130,18 @@ def run_notebook(
     if node.metadata.pop("widgets", None) is not None:
         nbformat.write(node, target)  # type: ignore[no-untyped-call]
     return node
+
+
+def _kernel_config() -> Any:
+    """Let kernels talk over sockets in the runtime folder where that works: no ports to clash on, no other listener.
+
+    A socket's path may have 107 characters, of which the kernel's name takes 55.
+    """
+    from jupyter_core.paths import jupyter_runtime_dir
+    from traitlets.config import Config
+
+    has_room = os.name == "posix" and len(jupyter_runtime_dir()) < 50
+    return Config({"KernelManager": {"transport": "ipc"}} if has_room else {})
 
 
 def notebook_data(notebook: NotebookNode | str | Path) -> dict[str, Any]:

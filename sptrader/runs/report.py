@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sptrader.errors import RunError, did_you_mean
-from sptrader.runs.notebook import read_notebook
+from sptrader.runs.notebook import notebook_data, notebook_parameters, read_notebook, run_notebook
 from sptrader.runs.page import (
     BESIDE,
     INLINE,
@@ -20,7 +21,8 @@ from sptrader.runs.page import (
     plot_part,
     plotly_script,
 )
-from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, ReportedRun, figure_json, sections
+from sptrader.runs.reported import ReportedRun
+from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, figure_json, sections
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -70,6 +72,38 @@ def save_notebook_report(
     return _write(out, title or str(said.get("title") or Path(name).stem), body, said, script)
 
 
+def run_report_notebook(
+    notebook: str | Path,
+    out: str | Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    cwd: str | Path | None = None,
+    timeout_s: float | None = None,
+    script: str = INLINE,
+) -> Path:
+    """Execute a notebook that makes a run, keep both in `out/<run id>/`, and return the path of its `report.html`.
+
+    A notebook with a parameter `out` is told to save its run there. `cwd` and `timeout_s` are those of `run_notebook`.
+    Raises `RunError` as that does, and for a notebook that shows no run; what was executed is then in `out`, under the
+    notebook's name and this process's number.
+    """
+    folder = Path(out).resolve()
+    given = dict(parameters or {})
+    if "out" in notebook_parameters(notebook):
+        given.setdefault("out", str(folder))
+    target = folder / f"{Path(notebook).stem}-{os.getpid()}.ipynb"
+    node = run_notebook(notebook, target, parameters=given, cwd=cwd, timeout_s=timeout_s)
+    run_id = notebook_data(node).get("run")
+    if not run_id:
+        raise RunError(
+            f"{notebook} shows no run: none of its cells ends with run.section('summary') (see {target}).",
+            path=notebook,
+        )
+    path = save_notebook_report(node, folder / run_id / "report.html", script=script)
+    target.replace(path.with_name("notebook.ipynb"))
+    return path
+
+
 def _notebook_body(node: NotebookNode, *, has_code: bool) -> str:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -78,7 +112,8 @@ def _notebook_body(node: NotebookNode, *, has_code: bool) -> str:
     node.metadata.pop("widgets", None)
     for cell in node.cells:
         if cell.cell_type == "code":
-            cell.outputs = [_plain_output(output, numbers) for output in cell.outputs]
+            plain = (_plain_output(output, numbers) for output in cell.outputs)
+            cell.outputs = [output for output in plain if output.get("data", True)]
     config = Config(
         {
             "HTMLExporter": {"preprocessors": ["nbconvert.preprocessors.TagRemovePreprocessor"]},
@@ -97,13 +132,17 @@ def _notebook_body(node: NotebookNode, *, has_code: bool) -> str:
 
 
 def _plain_output(output: NotebookNode, numbers: count[int]) -> Any:
-    """Turn a figure into its place in the page, and a widget into a sentence; leave all other outputs as they are."""
-    data = output.get("data", {})
+    """Turn a figure into its place in the page and a widget into a sentence; keep of the rest what a page can show."""
+    if "data" not in output:
+        return output
+    data = output["data"]
     if PLOTLY_MIME in data:
         label = str(data.get("text/plain", "chart")).partition("\n")[0][:80]
         output["data"] = {"text/html": plot_part(next(numbers), data[PLOTLY_MIME], label=label)}
     elif WIDGET_MIME in data:
         output["data"] = {"text/html": "<p><em>An interactive control: it works in the notebook only.</em></p>"}
+    else:
+        output["data"] = {mime: value for mime, value in data.items() if mime.startswith(("text/", "image/"))}
     return output
 
 

@@ -6,91 +6,26 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sptrader.errors import RunError, did_you_mean
-from sptrader.performance.costs import CostSplit
 from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.performance.intervals import Interval, intervals
-from sptrader.performance.returns import SessionReturns, monthly_table
-from sptrader.plots.costs import costs_figure
 from sptrader.plots.decimate import frame_times
-from sptrader.plots.equity import buy_and_hold, equity_figure
-from sptrader.plots.monthly import monthly_figure
 from sptrader.plots.parts import STYLE, Card, cards_part, facts_part, head_part, part, table_part, verdict_part
-from sptrader.plots.price import price_figure
-from sptrader.plots.trades import trade_pnl_figure
+from sptrader.runs.figures import run_figure
+from sptrader.runs.reported import ReportedRun
 from sptrader.runs.verdict import verdict
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-Floats = NDArray[np.float64]
-
 METRICS_MIME = "application/vnd.sptrader.metrics+json"
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
-
-
-class ReportedStrategy(Protocol):
-    """What a report needs of a strategy."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-
-
-class ReportedConfig(Protocol):
-    """What a report needs of how a run was asked for."""
-
-    @property
-    def mode(self) -> str: ...
-    @property
-    def cash(self) -> float: ...
-    @property
-    def currency(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-
-
-class ReportedRun(Protocol):
-    """What a report needs of a run: its tables (SPEC 9), and what they were made from."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def strategy(self) -> ReportedStrategy: ...
-    @property
-    def config(self) -> ReportedConfig: ...
-    @property
-    def parameters(self) -> Mapping[str, Any]: ...
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-    @property
-    def trades(self) -> pd.DataFrame: ...
-    @property
-    def fills(self) -> pd.DataFrame: ...
-    @property
-    def equity(self) -> pd.DataFrame: ...
-    @property
-    def decisions(self) -> pd.DataFrame: ...
-    @property
-    def bars(self) -> Mapping[str, pd.DataFrame]: ...
-    @property
-    def columns(self) -> Mapping[str, Mapping[str, Floats]]: ...
-    @property
-    def costs(self) -> CostSplit: ...
-    @property
-    def session_returns(self) -> SessionReturns: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-    @property
-    def provenance(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -241,38 +176,13 @@ def _range_text(interval: Interval | None) -> str:
     return f"{interval.level:.0%}: {interval.low:.2f} to {interval.high:.2f}"
 
 
-def _price(run: ReportedRun, look: _Look) -> Section:
-    bars, trades = run.bars[look.symbol], run.trades
-    chosen = trades[trades["symbol"] == look.symbol]
-    figure = price_figure(bars, chosen, run.columns.get(look.symbol, {}), theme=look.theme)
+def _figure(run: ReportedRun, look: _Look) -> Section:
+    figure = run_figure(run, look.name, symbol=look.symbol, theme=look.theme, title="")
     return Section(look.name, look.title, figure=figure)
-
-
-def benchmark(run: ReportedRun) -> Floats:
-    """Return what the starting cash would be worth in equal parts of the run's instruments, at each equity mark."""
-    return buy_and_hold(run.bars, frame_times(run.equity), run.config.cash)
-
-
-def _equity(run: ReportedRun, look: _Look) -> Section:
-    figure = equity_figure(run.equity, benchmark(run), currency=run.config.currency, theme=look.theme)
-    return Section(look.name, look.title, figure=figure)
-
-
-def _monthly(run: ReportedRun, look: _Look) -> Section:
-    return Section(look.name, look.title, figure=monthly_figure(monthly_table(run.session_returns), theme=look.theme))
 
 
 def _results(run: ReportedRun, look: _Look) -> Section:
-    if len(run.trades) == 0:
-        return _nothing(look, "No trade was closed.")
-    figure = trade_pnl_figure(run.trades, currency=run.config.currency, theme=look.theme)
-    return Section(look.name, look.title, figure=figure)
-
-
-def _costs(run: ReportedRun, look: _Look) -> Section:
-    return Section(
-        look.name, look.title, figure=costs_figure(run.costs, currency=run.config.currency, theme=look.theme)
-    )
+    return _figure(run, look) if len(run.trades) else _nothing(look, "No trade was closed.")
 
 
 def _metrics(run: ReportedRun, look: _Look) -> Section:
@@ -328,11 +238,11 @@ def _nothing(look: _Look, sentence: str) -> Section:
 
 SECTIONS: Mapping[str, tuple[str, Callable[[ReportedRun, _Look], Section]]] = {
     "summary": ("Summary", _summary),
-    "price": ("Price and trades", _price),
-    "equity": ("Equity and drawdown", _equity),
-    "monthly": ("Monthly returns", _monthly),
+    "price": ("Price and trades", _figure),
+    "equity": ("Equity and drawdown", _figure),
+    "monthly": ("Monthly returns", _figure),
     "results": ("Results of the trades", _results),
-    "costs": ("What it cost", _costs),
+    "costs": ("What it cost", _figure),
     "metrics": ("Metrics", _metrics),
     "trades": ("Trades", _trades),
     "decisions": ("Decisions that became no order", _decisions),

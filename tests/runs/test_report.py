@@ -5,12 +5,13 @@ import gzip
 import json
 import re
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sptrader.errors import RunError
 from sptrader.runs.page import embedded_json, plotly_script
-from sptrader.runs.report import save_notebook_report, save_run_report
+from sptrader.runs.report import run_report_notebook, save_notebook_report, save_run_report
 from sptrader.runs.sections import METRICS_MIME, section
 
 FIGURE = {"data": [{"type": "scatter", "y": [1, 3, 2], "name": "</script>"}], "layout": {"height": 300}}
@@ -154,6 +155,25 @@ def test_sections_in_a_notebook_bring_their_style_once_and_name_the_page(run, tm
     assert html.count("<style>") == 2
     assert "<title>ma_crossover 1.0.0 · EURUSD" in html
     assert f"from run {run.id}" in html
+
+
+def test_notebook_and_report_are_kept_together_under_the_run(tmp_path):
+    show = (
+        "from pathlib import Path\nfrom IPython.display import display\nPath(out, 'r1').mkdir(parents=True)\n"
+        f"display({{{METRICS_MIME!r}: {{'run': 'r1', 'title': 'A run'}}}}, raw=True)"
+    )
+    head = new_code_cell('out: str = ""', metadata={"tags": ["parameters"]})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(
+        new_notebook(cells=[head, new_code_cell(show)], metadata={"kernelspec": kernel}), tmp_path / "a.ipynb"
+    )
+
+    path = run_report_notebook(tmp_path / "a.ipynb", tmp_path / "runs")
+
+    assert path == tmp_path / "runs" / "r1" / "report.html"
+    assert sorted(file.name for file in path.parent.iterdir()) == ["notebook.ipynb", "report.html"]
+    assert [file.name for file in (tmp_path / "runs").iterdir()] == ["r1"]
+    assert "<title>A run</title>" in path.read_text(encoding="utf-8")
 
 
 def test_notebook_that_was_never_run_makes_no_report(tmp_path):

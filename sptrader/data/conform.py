@@ -107,13 +107,18 @@ def make_frame(index: pd.DatetimeIndex, columns: dict[str, Floats]) -> pd.DataFr
 
 
 def floats(column: pd.Series, *, name: str, where: str) -> Floats:
-    """Return `column` as float64, missing values as nan; raise `DataError` when it holds anything but numbers."""
+    """Return `column` as new float64 values, missing ones nan; raise `DataError` when it holds anything but numbers."""
+    require_numbers(column, name=name, where=where)
+    return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+
+
+def require_numbers(column: pd.Series, *, name: str, where: str) -> None:
+    """Raise `DataError` when `column` holds anything but numbers."""
     if not pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         example = f" (the first is {column.iloc[0]!r})" if len(column) else ""
         raise DataError(
             f"{where}: column '{name}' holds {column.dtype}{example}; allowed are numbers.", path=where, key=name
         )
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _conform(frame: pd.DataFrame, chosen: dict[str, str], where: str) -> pd.DataFrame:
@@ -129,7 +134,10 @@ def _conform(frame: pd.DataFrame, chosen: dict[str, str], where: str) -> pd.Data
             key="time",
         )
     index = utc_index(times, where=where)
-    result = make_frame(index, {n: floats(frame[c], name=n, where=where) for n, c in chosen.items() if n != "time"})
+    columns = {column: name for name, column in chosen.items() if name != "time"}
+    for column, name in columns.items():
+        require_numbers(frame[column], name=name, where=where)
+    result = frame[list(columns)].set_axis(index, axis=0).rename(columns=columns).astype(np.float64)
     result.attrs = dict(frame.attrs)
     return result
 

@@ -13,7 +13,7 @@ from sptrader.data.catalog import find_bars
 from sptrader.data.checks import check_bars, require_valid
 from sptrader.data.conform import conform_bars
 from sptrader.data.fingerprint import content_hash
-from sptrader.data.parquet import read_bars, require_file, require_unchanged
+from sptrader.data.parquet import read_bars, require_unchanged
 from sptrader.errors import DataError, did_you_mean
 from sptrader.model.bars import BASES, PREFIX, BarsFacts, bars_facts, facts, with_facts
 from sptrader.model.instrument import instrument
@@ -50,11 +50,27 @@ def load_bars(
     given = {"symbol": symbol, "timeframe": timeframe, "basis": basis, "session": session}
     if isinstance(source, pd.DataFrame):
         bars = _from_frame(source, given)
-    elif isinstance(source, Path) or _looks_like_path(source):
+    elif _is_path(source):
         bars = _from_file(Path(source), given)
     else:
-        bars = _from_catalog(source, given)
+        bars = _from_catalog(str(source), given)
     return cut(bars, first_ns, last_ns)
+
+
+def open_bars(
+    source: str | Path,
+    timeframe: str | None = None,
+    *,
+    symbol: str | None = None,
+    basis: str | None = None,
+    session: str | None = None,
+) -> pd.DataFrame:
+    """Open bars of the catalog or a file as `load_bars` does, with their facts but unchecked, for judging and repair."""
+    given = {"symbol": symbol, "timeframe": timeframe, "basis": basis, "session": session}
+    if _is_path(source):
+        return _opened(Path(source), given)
+    entry = find_bars(str(source), timeframe, basis=basis)
+    return _opened(entry.path, {**given, "symbol": str(source)})
 
 
 class CatalogBars:
@@ -143,7 +159,9 @@ def _session(symbol: str, session: str, where: str) -> str:
         ) from error
 
 
-def _looks_like_path(source: str) -> bool:
+def _is_path(source: str | Path) -> bool:
+    if isinstance(source, Path):
+        return True
     return source.lower().endswith(_SUFFIXES) or source.startswith((".", "/", "~")) or Path(source).is_file()
 
 
@@ -157,15 +175,15 @@ def _from_frame(frame: pd.DataFrame, given: Mapping[str, str | None]) -> pd.Data
 
 
 def _from_file(path: Path, given: Mapping[str, str | None]) -> pd.DataFrame:
-    path = path.expanduser()
-    require_file(path)
-    bars = read_bars(path)
-    settled = settle_facts(facts(bars), given, where=str(path))
-    if not settled.source:
-        settled = replace(settled, source=path.name)
-    checked = _checked(with_facts(bars, settled), str(path))
+    checked = _checked(_opened(path, given), str(path))
     require_unchanged(checked, path)
-    return with_facts(checked, replace(settled, content_hash=content_hash(checked)))
+    return with_facts(checked, {"content_hash": content_hash(checked)})
+
+
+def _opened(path: Path, given: Mapping[str, str | None]) -> pd.DataFrame:
+    bars = read_bars(path.expanduser())
+    settled = settle_facts(facts(bars), given, where=str(path))
+    return with_facts(bars, settled if settled.source else replace(settled, source=path.name))
 
 
 def _from_catalog(name: str, given: Mapping[str, str | None]) -> pd.DataFrame:

@@ -150,20 +150,24 @@ def _read(path: str | Path, choose: Callable[..., dict[str, str]]) -> pd.DataFra
     with _translated(file):
         table = pq.read_table(file, columns=list(chosen.values()))
     index = utc_index(_series(table, chosen.pop("time")), where=str(file))
-    frame = make_frame(index, {n: floats(_series(table, c), name=n, where=str(file)) for n, c in chosen.items()})
+    frame = make_frame(index, {n: _floats(table, c, where=str(file)) for n, c in chosen.items()})
     return with_facts(frame, known)
 
 
 def _series(table: pa.Table, name: str) -> pd.Series:
+    result: pd.Series = table.column(name).to_pandas()
+    return result
+
+
+def _floats(table: pa.Table, name: str, *, where: str) -> Floats:
     import pyarrow as pa
 
     column = table.column(name)
     if not pa.types.is_float64(column.type) or column.null_count:
-        result: pd.Series = column.to_pandas()
-        return result
+        return floats(_series(table, name), name=name, where=where)
     values: Floats = column.to_numpy()
     # A view of Arrow's memory is read-only, which a user's assignment and compiled code would both trip over.
-    return pd.Series(values if values.flags.writeable else values.copy(), copy=False)
+    return values if values.flags.writeable else values.copy()
 
 
 def _schema_facts(schema: pa.Schema) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Resample: longer bars from shorter ones and from ticks, whole arrays at a time; complete bars only.
 
 A bar is complete when the data reaches its end, and its beginning. The last bar is left out when no row ends at or
-after its end; the first when the data starts inside it. Ticks are taken to cover the minute their first one falls in,
-for a quote seldom comes in a minute's first millisecond. `model/aggregate.py` makes the same bars one row at a time.
+after its end; the first when the data starts inside it, after the market had opened. Ticks are taken to cover the
+minute their first one falls in, for a quote seldom comes in a minute's first millisecond. `model/aggregate.py` makes
+the same bars one row at a time.
 
 open is the first, high the highest, low the lowest, close the last; volumes add up; the spread is the mean weighted by
-volume (for tick counts that is the mean over all ticks), unweighted where no volume is.
+volume (for tick counts that is the mean over all ticks), unweighted where no volume is. Prices are the same to the last
+digit however many steps lead to a bar; a mean of means (the spread) and sums of fractions agree to rounding, 1e-15.
 """
 
 from __future__ import annotations
@@ -21,13 +23,13 @@ from sptrader.model.bars import PREFIX, SIDED_COLUMNS, bars_facts, facts, with_f
 from sptrader.model.grid import bar_ends, bar_groups, bar_starts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import TimeLike, period_ns, time_text
-from sptrader.model.session import ALWAYS_OPEN, FX
+from sptrader.model.session import ALWAYS_OPEN, FX, next_open_ns
 from sptrader.model.timeframe import DAY_NS, HOUR_NS, Timeframe, make_timeframe
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_SINCE = PREFIX + "since"
+_COVERS = PREFIX + "covers"
 _FOLDS = {"open": "first", "high": "max", "low": "min", "close": "last"}
 
 
@@ -50,17 +52,17 @@ def resample(
     ends_ns = bar_ends(times_ns, source, known.session)
     _require_nested(times_ns, ends_ns, target, known.session)
     starts, rows = bar_groups(times_ns, target, known.session)
-    since_ns, last_ns = period_ns(since, until)
-    if since_ns is None:
-        since_ns = _carried_since(bars, times_ns)
-    until_ns = last_ns + 1 if last_ns is not None else int(ends_ns[-1]) if len(ends_ns) else 0
+    since_ns, until_ns = _covered(bars, times_ns, ends_ns)
+    first_ns, last_ns = period_ns(since, until)
+    since_ns = since_ns if first_ns is None else first_ns
+    until_ns = until_ns if last_ns is None else last_ns + 1
     columns = {name: _fold(frame[name].to_numpy(), rows, _rule(name)) for name in frame.columns if name != "spread"}
     if "spread" in frame.columns:
         spreads = _mean_spread(frame["spread"].to_numpy(), frame["volume"].to_numpy(), rows)
         columns = {name: columns.get(name, spreads) for name in frame.columns}
     result = _complete(starts, columns, target, known.session, since_ns, until_ns)
     result.attrs = dict(bars.attrs)
-    return _with_since(with_facts(result, {"timeframe": target.name}), since_ns)
+    return _with_cover(with_facts(result, {"timeframe": target.name}), since_ns, until_ns)
 
 
 def bars_from_ticks(
@@ -106,7 +108,7 @@ def bars_from_ticks(
     known = facts(ticks)
     chosen = {name: known[name] for name in ("symbol", "source", "content_hash") if known.get(name)}
     facts_now = {**chosen, "timeframe": target.name, "basis": basis, "session": market}
-    return _with_since(with_facts(result, facts_now), since_ns)
+    return _with_cover(with_facts(result, facts_now), since_ns, until_ns)
 
 
 def _tick_session(frame: pd.DataFrame, target: Timeframe, session: str | None) -> str:
@@ -142,7 +144,9 @@ def _require_nested(times_ns: Ints, ends_ns: Ints, target: Timeframe, session: s
 def _complete(
     starts: Ints, columns: dict[str, Floats], target: Timeframe, session: str, since_ns: int, until_ns: int
 ) -> pd.DataFrame:
-    is_complete = (starts >= since_ns) & (bar_ends(starts, target, session) <= until_ns)
+    is_complete = bar_ends(starts, target, session) <= until_ns
+    for row in np.flatnonzero(starts < since_ns):
+        is_complete[row] &= next_open_ns(int(starts[row]), session) >= since_ns
     index = pd.DatetimeIndex(starts[is_complete].astype("datetime64[ns]"), tz="UTC", name="time")
     return make_frame(index, {name: values[is_complete] for name, values in columns.items()})
 
@@ -177,14 +181,22 @@ def _mean_spread(spread: Floats, volume: Floats, rows: Ints) -> Floats:
     return np.where(volumes > 0.0, _sums(spread * volume, rows) / np.where(volumes > 0.0, volumes, 1.0), plain)
 
 
-def _carried_since(bars: pd.DataFrame, times_ns: Ints) -> int:
-    """Return from when on the data is whole: as its own maker noted, if the frame still begins where it did then."""
-    first_ns = int(times_ns[0]) if len(times_ns) else 0
-    begun, _, since = str(bars.attrs.get(_SINCE, "")).partition(",")
-    return int(since) if begun == str(first_ns) else first_ns
+def _covered(bars: pd.DataFrame, times_ns: Ints, ends_ns: Ints) -> tuple[int, int]:
+    """Return from when and until when the data is whole.
+
+    By default from the first bar to the end of the last one. Bars that were resampled remember what the data they were
+    made of covered, as long as they still begin and end where they did: the hour after the last complete one had
+    begun, and so a four-hour bar over a quiet end is complete, whichever way it is made.
+    """
+    if len(times_ns) == 0:
+        return 0, 0
+    begun, since, ended, until = (str(bars.attrs.get(_COVERS, "")).split(",") + [""] * 3)[:4]
+    first_ns, last_ns = int(times_ns[0]), int(times_ns[-1])
+    return int(since) if begun == str(first_ns) else first_ns, int(until) if ended == str(last_ns) else int(ends_ns[-1])
 
 
-def _with_since(frame: pd.DataFrame, since_ns: int) -> pd.DataFrame:
+def _with_cover(frame: pd.DataFrame, since_ns: int, until_ns: int) -> pd.DataFrame:
     if len(frame):
-        frame.attrs[_SINCE] = f"{pd.DatetimeIndex(frame.index).asi8[0]},{since_ns}"
+        times_ns = pd.DatetimeIndex(frame.index).asi8
+        frame.attrs[_COVERS] = f"{times_ns[0]},{since_ns},{times_ns[-1]},{until_ns}"
     return frame

@@ -2,7 +2,7 @@
 
 A bar is published once it is complete: when something arrives at or after its end, when a shorter bar ends where it
 ends, or when the clock is told to have reached it (`advance_to`). The first bar is not published if the feed began
-inside it. What arrives for a bar already published is late: counted, and never applied.
+inside it, after the market had opened. What arrives for a bar already published is late: counted, and never applied.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from sptrader.errors import DataError
 from sptrader.model.grid import BarSpan, bar_span
+from sptrader.model.session import next_open_ns
 from sptrader.model.timeframe import Timeframe, make_timeframe
 
 MINUTE_NS = 60 * 10**9
@@ -170,7 +171,12 @@ class BarAggregator:
         self._growing = None
         self._seen.clear()
         self._until_ns = now.span.end_ns
-        if self.since_ns is not None and now.span.start_ns < self.since_ns:
+        start_ns = now.span.start_ns
+        if (
+            self.since_ns is not None
+            and start_ns < self.since_ns
+            and next_open_ns(start_ns, self.session) < self.since_ns
+        ):
             return ()
         return (now.bar(),)
 

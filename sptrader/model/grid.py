@@ -200,6 +200,6 @@ def _runs(first_ns: int, last_ns: int, timeframe: Timeframe, session: str) -> tu
     opens, closes = opens[opens < closes], closes[opens < closes]
     firsts = bar_starts(opens, timeframe, session)
     ends = firsts - (firsts - closes) // timeframe.ns * timeframe.ns
-    if DAY_NS % timeframe.ns == 0:  # a bar that two sessions share counts once
-        firsts[1:] = np.maximum(firsts[1:], ends[:-1])
+    is_shared = firsts[1:] == ends[:-1] - timeframe.ns  # a bar in which one session ends and another begins counts once
+    firsts[1:] += np.where(is_shared, timeframe.ns, 0)
     return firsts, (ends - firsts) // timeframe.ns

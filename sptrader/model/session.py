@@ -91,6 +91,13 @@ def session_labels(times_ns: Ints, session: str) -> Ints:
     return np.repeat(days.labels, counts)
 
 
+def next_open_ns(time_ns: int, session: str) -> int:
+    """Return the first moment at or after `time_ns` at which the market is open (UTC nanoseconds)."""
+    days = sessions(session, time_ns, time_ns)
+    at = int(np.searchsorted(days.closes_ns, time_ns, side="right"))
+    return max(time_ns, int(days.opens_ns[at]))
+
+
 def nominal_labels(first_label: int, last_label: int, session: str) -> Ints:
     """Return every nominal trading day from `first_label` to `last_label`, both included."""
     days = sessions(session, first_label * DAY_NS, last_label * DAY_NS)

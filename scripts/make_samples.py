@@ -6,12 +6,13 @@
 EURUSD: hourly ask bars of 2017 as they are; the file's times are UTC (its weeks begin at 22:00 in winter and at 21:00
 in New York's summer).
 
-Shares: the file has prices and volume as traded, and `Adj Close`, which is adjusted for splits and for dividends. A sample is
-adjusted for splits only. A split shows as a step of Close / Adj Close from one day to the next that is the ratio of two
-small whole numbers to 1e-9; a dividend moves that quotient by its yield, which is no such ratio. Found, and held against
-the list of known splits below: AAPL 2:1 on 2000-06-21 and on 2005-02-28, MSFT 2:1 on 2003-02-18, none for FB, GOOG and
-IBM in the years the file covers. Prices before a split are divided by its ratio, volumes multiplied; the quotients are not rounded to
-cents. Splits after the file's last day (2013-03-01) are not applied. A bar's time is its session's open in UTC.
+Shares: the file has prices and volume as traded, and `Adj Close`, which is adjusted for splits and for dividends. A
+sample is adjusted for splits only. A split shows as a step of Close / Adj Close from one day to the next that is the
+ratio of two small whole numbers to 1e-9; a dividend moves that quotient by its yield, which is no such ratio. Found, and
+held against the list of known splits below: AAPL 2:1 on 2000-06-21 and on 2005-02-28, MSFT 2:1 on 2003-02-18, none for
+FB, GOOG and IBM in the years the file covers. Prices before a split are divided by its ratio, volumes multiplied; the
+quotients are not rounded to cents. Splits after the file's last day (2013-03-01) are not applied. A bar's time is its
+session's open in UTC.
 """
 
 from __future__ import annotations

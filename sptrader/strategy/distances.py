@@ -14,6 +14,7 @@ _SIMPLE = re.compile(
     r"\s*(?:[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?|\$[A-Za-z_]\w*)\s*(?:%|pips?)?\s*", re.ASCII
 )
 _EXPECTED = "a distance such as 2%, 20 pips or 2 * atr"
+_FIXED = "a distance such as 2% or 20 pips"
 
 _TYPED: Fields = {
     "type": choice("The unit of `value`.", ("percentage", "pips", "price")),
@@ -31,7 +32,7 @@ def distance(doc: str, *, may_be_zero: bool = False, may_vary: bool = True) -> F
             expression = reader.expression(value, key, _EXPECTED)
             return None if expression is None else Distance("expression", float("nan"), expression)
         else:
-            found = _simple(reader, value, key)
+            found = _simple(reader, value, key, _EXPECTED if may_vary else _FIXED)
         if found is None:
             return None
         if found.value < 0.0 or (found.value == 0.0 and not may_be_zero):
@@ -48,8 +49,8 @@ def distance(doc: str, *, may_be_zero: bool = False, may_vary: bool = True) -> F
     return Field(read, {"anyOf": [{"type": NUMBER_OR_TEXT, "examples": ["2%", "20 pips", "2 * atr"]}, shape]}, doc)
 
 
-def _simple(reader: Reader, value: Value, key: str) -> Distance | None:
-    found = reader.amount(value, key, _EXPECTED)
+def _simple(reader: Reader, value: Value, key: str, expected: str) -> Distance | None:
+    found = reader.amount(value, key, expected)
     if found is None:
         return None
     amount, unit = found
@@ -58,7 +59,7 @@ def _simple(reader: Reader, value: Value, key: str) -> Distance | None:
     if unit in ("pips", "pip"):
         return Distance("pips", amount)
     if unit:
-        reader.fault(value, key, f"was {amount:g} {unit}; expected {_EXPECTED}.")
+        reader.fault(value, key, f"was {amount:g} {unit}; expected {expected}.")
         return None
     return Distance("price", amount)
 

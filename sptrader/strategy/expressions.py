@@ -275,7 +275,7 @@ def _sides(operator: str, left: Floats | float, right: Floats | float) -> tuple[
         is_so, is_not = _OPERATORS[operator]
         return np.asarray(is_so(left, right)), np.asarray(is_not(left, right))
     equal = np.asarray(np.equal(left, right))
-    different = np.asarray(np.less(left, right)) | np.asarray(np.greater(left, right))
+    different = np.asarray(np.less(left, right) | np.greater(left, right))
     return (equal, different) if operator == "==" else (different, equal)
 
 

@@ -250,7 +250,7 @@ class _Parser:
         if name not in self.scope.parameters:
             near = did_you_mean(name, self.scope.parameters)
             known = ", ".join(self.scope.parameters) or "none"
-            self.fail(f"parameter '${name}' is not declared{near or ';'} declared are: {known}", token)
+            self.fail(f"parameter '${name}' is not declared{near or '.'} Declared: {known}", token)
         given = self.scope.parameters[name]
         if isinstance(given, (bool, str)):
             self.fail(f"parameter '${name}' is {given!r}; a number is needed here", token)
@@ -284,14 +284,14 @@ class _Parser:
         if name in self.scope.columns:
             self.fail(f"'{name}' has no outputs; write {name} alone", token)
         near = did_you_mean(name, (*self.scope.names(), *NUMBER_FUNCTIONS, *TRUTH_FUNCTIONS))
-        self.fail(f"'{name}' is not known{near or ';'} known are: {', '.join(self.scope.names())}", token)
+        self.fail(f"'{name}' is not known{near or '.'} Known: {', '.join(self.scope.names())}", token)
 
     def position(self, token: Token, output: str) -> Expression:
         if output not in POSITION_FIELDS:
             near = did_you_mean(output, POSITION_FIELDS) if output else ""
-            self.fail(f"'position.{output}' is not known{near or ';'} known are: {', '.join(POSITION_FIELDS)}", token)
+            self.fail(f"'position.{output}' is not known{near or '.'} Known: {', '.join(POSITION_FIELDS)}", token)
         if not self.scope.has_position:
-            self.fail("position.* may be used in exits only", token)
+            self.fail("position.* may be used in the conditions of exits only", token)
         return PositionField(output)
 
     def call(self, token: Token) -> Tree:
@@ -299,7 +299,7 @@ class _Parser:
         known = (*NUMBER_FUNCTIONS, *TRUTH_FUNCTIONS)
         if name not in known:
             self.fail(
-                f"function '{name}' is not known{did_you_mean(name, known) or ';'} known are: {', '.join(known)}", token
+                f"function '{name}' is not known{did_you_mean(name, known) or '.'} Known: {', '.join(known)}", token
             )
         self.enter()
         has_window = name in WINDOW_FUNCTIONS

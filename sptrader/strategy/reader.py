@@ -118,7 +118,9 @@ class Reader:
         """Note what is wrong with an expression, at the character where it is when the text stands in one line."""
         offset = max(fault.offset - shift, 0) + (1 if found.is_quoted else 0)
         mark = found.mark if "\n" in found.text else Mark(found.mark.line, found.mark.column + offset)
-        self.fault(mark, key, f"{fault.sentence} (in '{found.text}')")
+        is_cut = not found.is_quoted and found.text.count("(") > found.text.count(")")
+        hint = " Inside { } and [ ] an expression with a comma needs quotes." if is_cut else ""
+        self.fault(mark, key, f"{fault.sentence} (in '{found.text}'){hint}")
 
     def note_names(self, tree: Expression | Condition, found: Leaf, key: str) -> None:
         """Remember which columns an expression named."""
@@ -155,5 +157,5 @@ def read_table(reader: Reader, value: Value, key: str, fields: Fields) -> dict[s
     for name, wanted in fields.items():
         if wanted.is_required and name not in value:
             path = f"{key}.{name}" if key else name
-            reader.fault(value.mark, path, f"is missing; expected {wanted.doc[0].lower()}{wanted.doc[1:]}.")
+            reader.fault(value.mark, path, f"is missing; expected {wanted.doc[0].lower()}{wanted.doc[1:].rstrip('.')}.")
     return found

@@ -53,9 +53,12 @@ def _keep(doc: str, schema: Mapping[str, Any]) -> Field:
     return Field(lambda reader, value, key: value, schema, doc)
 
 
-def _when(doc: str) -> Field:
+def _when(doc: str, *, has_position: bool = False) -> Field:
     def read(reader: Reader, value: Value, key: str) -> tuple[Condition, Value] | None:
+        outer = reader.scope
+        reader.scope = replace(outer, has_position=has_position)
         found = read_condition(reader, value, key)
+        reader.scope = outer
         return None if found is None else (found, value)
 
     return Field(read, {"$ref": "#/$defs/condition"}, doc)
@@ -73,13 +76,13 @@ ENTRY_SIDE: Fields = {
     "when": required(_when("The condition to enter; a list means all of these.")),
     "order": order("The order of this side, instead of execution.order."),
 }
-EXIT_SIDE: Fields = {"when": required(_when("The condition to leave; a list means all of these."))}
+EXIT_SIDE: Fields = {"when": required(_when("The condition to leave; a list means all of these.", has_position=True))}
 ENTRY: Fields = {
     "long": _keep("When to buy.", {"$ref": "#/$defs/entry_side"}),
     "short": _keep("When to sell short.", {"$ref": "#/$defs/entry_side"}),
 }
 EXIT: Fields = {
-    "when": _when("The condition to leave, on both sides."),
+    "when": _when("The condition to leave, on both sides.", has_position=True),
     "long": _keep("When to leave a long position.", {"$ref": "#/$defs/exit_side"}),
     "short": _keep("When to leave a short position.", {"$ref": "#/$defs/exit_side"}),
     "stop_loss": distance("Loss at which to leave, from the entry price."),
@@ -274,11 +277,8 @@ def _rules(document: Table, reader: Reader, execution: Execution) -> tuple[dict[
         reader.fault(
             document.values["entry"], "entry", "is empty; expected {long: {when: ...}} or {short: {when: ...}}."
         )
-    plain = reader.scope
-    reader.scope = replace(plain, has_position=True)
     leaving = _section(document, reader, "exit")
     exits = {side: _leave(leaving, reader, side) for side in ("long", "short")}
-    reader.scope = plain
     sides: dict[str, SideRules] = {}
     for side in ("long", "short"):
         if side not in entry:
@@ -312,6 +312,8 @@ def _sizing(document: Table, reader: Reader) -> Sizing:
     found_method = value.get("method") if isinstance(value, Table) else None
     method = found_method.text if isinstance(found_method, Leaf) else ""
     keys = dict(SIZING)
+    if method not in SIZING_METHODS:
+        keys = {name: _keep(entry.doc, entry.schema) if name != "method" else entry for name, entry in keys.items()}
     if method in _METHOD_HIGH:
         keys["value"] = required(fraction(SIZING["value"].doc, high=_METHOD_HIGH[method]))
     for other, names_of in _METHOD_KEYS.items():

@@ -85,18 +85,17 @@ _SLIPPAGE: Fields = {
 }
 
 
-_SLIPPAGE_UNITS: dict[str, Literal["price", "pips", "fraction", "range_fraction"]] = {
+_SLIPPAGE_UNITS: dict[str, Literal["price", "pips", "range_fraction"]] = {
     "": "price",
     "pips": "pips",
     "pip": "pips",
-    "%": "fraction",
     "% of range": "range_fraction",
 }
 
 
 def slippage(doc: str) -> Field:
-    """`0.1 pips`, `0.00002` (price units), `0.01%` of the price, `5% of range`, or {type: volume_share, value: 0.1}."""
-    expected = "a slippage such as 0.1 pips, 0.01%, 5% of range or {type: volume_share, value: 0.1}"
+    """`0.1 pips`, `0.00002` (price units), `5% of range`, or {type: volume_share, value: 0.1}."""
+    expected = "a slippage such as 0.1 pips, 5% of range or {type: volume_share, value: 0.1}"
 
     def read(reader: Reader, value: Value, key: str) -> Slippage | None:
         if isinstance(value, Table):

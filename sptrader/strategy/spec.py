@@ -189,6 +189,16 @@ class Sizing:
     payoff: float | None = None
     cap: float | None = None
 
+    @property
+    def equity_fraction(self) -> float | None:
+        """The notional as a fraction of equity, of `percent` and `kelly` (0 where the odds are bad); None of the others."""
+        if self.method == "percent":
+            return self.value
+        if self.win_rate is None or self.payoff is None or self.cap is None:
+            return None
+        bet = self.win_rate - (1.0 - self.win_rate) / self.payoff
+        return min(max(self.value * bet, 0.0), self.cap)
+
 
 @dataclass(frozen=True)
 class Risk:
@@ -243,11 +253,11 @@ class Filters:
 
 @dataclass(frozen=True)
 class Slippage:
-    """What a market or stop fill loses. `value` by `kind`: price units, pips, a fraction of the price, a fraction of the
-    bar's range, or (`volume_share`) the fraction of the price lost by a fill of the bar's whole volume, growing with the
+    """What a market or stop fill loses. `value` by `kind`: price units, pips, a fraction of the bar's
+    range, or (`volume_share`) the fraction of the price lost by a fill of the bar's whole volume, growing with the
     square of quantity / volume."""
 
-    kind: Literal["price", "pips", "fraction", "range_fraction", "volume_share"] = "price"
+    kind: Literal["price", "pips", "range_fraction", "volume_share"] = "price"
     value: float = 0.0
 
 

@@ -14,7 +14,7 @@ from sptrader.components import registry
 from sptrader.errors import RunError, StrategyError
 from sptrader.strategy.loader import find_strategy, load_strategy, read_strategy
 from sptrader.strategy.plan import make_plan
-from sptrader.strategy.spec import Commission, Distance, Hours, OrderSpec, Slippage
+from sptrader.strategy.spec import Commission, Distance, Hours, OrderSpec, Sizing, Slippage
 from sptrader.strategy.strategy import Strategy
 
 REGISTRY = registry()
@@ -157,6 +157,7 @@ def section(text: str, *, head: str = HEAD + ENTRY + SIZING) -> list[str]:
         ("execution: {order: {type: market, expires: 3 bars}}", "a market order does not wait"),
         ("execution: {order: {type: limit, price: position.entry_price}}", "in the conditions of exits only"),
         ("execution: {slippage: -1 pips}", "execution.slippage: was -1 pips"),
+        ("execution: {slippage: 0.01%}", "was 0.01 %; expected a slippage such as 0.1 pips, 5% of range"),
         ("execution: {slippage: 200% of range}", "was 200 % of range"),
         ("execution: {commission: 20%}", "a share is at most 10%"),
         ("execution: {intrabar: pesimistic}", "did you mean 'pessimistic'?"),
@@ -328,7 +329,6 @@ backtest: {start: 2017-03-01T08:00, end: 2017-03-02, cash: 1e5, currency: USD}
     [
         ("0.1 pips", Slippage("pips", 0.1)),
         ("0.00002", Slippage("price", 0.00002)),
-        ("0.01%", Slippage("fraction", 0.0001)),
         ("5% of range", Slippage("range_fraction", 0.05)),
         ("{type: range, value: 0.05}", Slippage("range_fraction", 0.05)),
         ("{type: fixed, value: 0.0001}", Slippage("price", 0.0001)),
@@ -361,6 +361,20 @@ def test_a_side_has_its_own_order_or_that_of_execution() -> None:
 
     assert plan.long.order.type == "limit"
     assert plan.short.order == OrderSpec("market")
+
+
+@pytest.mark.parametrize(
+    ("sizing", "fraction"),
+    [
+        (Sizing("percent", 0.1), 0.1),
+        (Sizing("kelly", 0.5, win_rate=0.55, payoff=1.5, cap=3.0), 0.125),  # 0.55 - 0.45 / 1.5 = 0.25, half of it
+        (Sizing("kelly", 1.0, win_rate=0.55, payoff=1.5, cap=0.2), 0.2),
+        (Sizing("kelly", 1.0, win_rate=0.3, payoff=1.5, cap=0.2), 0.0),
+        (Sizing("risk", 0.01), None),
+    ],
+)
+def test_kelly_is_a_capped_share_of_equity(sizing: Sizing, fraction: float | None) -> None:
+    assert sizing.equity_fraction == (None if fraction is None else pytest.approx(fraction, abs=1e-15))
 
 
 def test_conditions_nest_and_name_the_signals_that_order_entries() -> None:

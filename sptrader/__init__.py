@@ -1,2 +1,3 @@
 """sptrader."""
+
 __version__ = "0.1.0"

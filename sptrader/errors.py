@@ -25,7 +25,13 @@ class SptraderError(Exception):
     """
 
     def __init__(
-        self, message: str, *, path: object = None, key: str | None = None, value: object = None, is_failure: bool = False
+        self,
+        message: str,
+        *,
+        path: object = None,
+        key: str | None = None,
+        value: object = None,
+        is_failure: bool = False,
     ) -> None:
         super().__init__(message)
         self.path = None if path is None else str(path)
@@ -46,7 +52,13 @@ class StrategyError(SptraderError):
     """A strategy file with faults; `faults` lists each as one sentence with file, line and column."""
 
     def __init__(
-        self, message: str, *, faults: Iterable[str] = (), path: object = None, key: str | None = None, value: object = None
+        self,
+        message: str,
+        *,
+        faults: Iterable[str] = (),
+        path: object = None,
+        key: str | None = None,
+        value: object = None,
     ) -> None:
         super().__init__(message, path=path, key=key, value=value)
         self.faults = tuple(faults) or (message,)

@@ -1,0 +1,99 @@
+"""Prices on their steps, and what turns quote currency into the account's."""
+
+from __future__ import annotations
+
+import math
+
+from sptrader.jit import inlined
+from sptrader.kernel.state import (
+    CONTRACT_SIZE,
+    FEE_FRACTION,
+    FEE_MINIMUM,
+    FEE_PER_LOT,
+    IS_BASE,
+    IS_QUOTE,
+    LOT_BOTTOM,
+    LOT_TOP,
+    RATE_KIND,
+    SLIP_PRICE,
+    SLIP_RANGE,
+    SLIP_VOLUME,
+    STEP_BOTTOM,
+    STEP_TOP,
+)
+
+TOLERANCE = 1e-6  # of a step: arithmetic leaves less than that, quotes are never that fine
+
+
+@inlined
+def snapped_up(price, top, bottom):
+    """Return `price` on the step top / bottom, upwards unless it is on one; top and bottom are whole numbers, so that
+    the result is the float nearest to the decimal price."""
+    return math.ceil(price * bottom / top - TOLERANCE) * top / bottom
+
+
+@inlined
+def snapped_down(price, top, bottom):
+    """Return `price` on the step top / bottom, downwards unless it is on one."""
+    return math.floor(price * bottom / top + TOLERANCE) * top / bottom
+
+
+@inlined
+def whole_lots(quantity, s, L, at):
+    """Return the largest multiple of the lot step that is not above `quantity`."""
+    top, bottom = s[at + LOT_TOP * L], s[at + LOT_BOTTOM * L]
+    return math.floor(quantity * bottom / top + TOLERANCE) * top / bottom
+
+
+@inlined
+def buy_fill(raw, quantity, bar_range, volume, s, L, at):
+    """Return what buying `quantity` at `raw` costs after slippage, rounded up to the step."""
+    return snapped_up(
+        raw + slippage(raw, quantity, bar_range, volume, s, L, at), s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
+    )
+
+
+@inlined
+def sell_fill(raw, quantity, bar_range, volume, s, L, at):
+    """Return what selling `quantity` at `raw` brings after slippage, rounded down to the step."""
+    return snapped_down(
+        raw - slippage(raw, quantity, bar_range, volume, s, L, at), s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
+    )
+
+
+@inlined
+def slippage(raw, quantity, bar_range, volume, s, L, at):
+    """Return the slippage in price units: fixed + fraction x range + impact x price x share^2.
+
+    The share of the bar's volume is 1 at most, and 1 where the volume is unknown.
+    """
+    slip = s[at + SLIP_PRICE * L] + s[at + SLIP_RANGE * L] * bar_range
+    impact = s[at + SLIP_VOLUME * L]
+    if impact > 0.0:
+        share = 1.0
+        if volume > quantity:
+            share = quantity / volume
+        slip += impact * raw * share * share
+    return slip
+
+
+@inlined
+def rate_at(price, pair_rate, s, L, at):
+    """Return account currency per quote currency when this instrument trades at `price`."""
+    kind = s[at + RATE_KIND * L]
+    if kind == IS_QUOTE:
+        return 1.0
+    if kind == IS_BASE:
+        return 1.0 / price
+    return pair_rate
+
+
+@inlined
+def fee_of(quantity, price, rate, s, L, j, at):
+    """Return the commission of one fill, account currency."""
+    fee = s[FEE_FRACTION * L + j] * (quantity * price * rate) + s[FEE_PER_LOT * L + j] * (
+        quantity / s[at + CONTRACT_SIZE * L]
+    )
+    if fee < s[FEE_MINIMUM * L + j]:
+        fee = s[FEE_MINIMUM * L + j]
+    return fee

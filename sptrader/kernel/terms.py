@@ -1,0 +1,54 @@
+"""Terms: exit rules that look at the position, as data. A rule is any of its terms; a term is all of its comparisons."""
+
+from __future__ import annotations
+
+from sptrader.jit import inlined
+from sptrader.kernel.state import AVERAGE, HELD, MAE, MARK, MFE, QUANTITY
+
+# fields of the position a term may compare
+BARS, PNL, MFE_FIELD, MAE_FIELD, ENTRY_PRICE = 0, 1, 2, 3, 4
+# comparisons
+LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = 0, 1, 2, 3
+# columns of a row of `Orders.terms`
+SIDE_OF_TERM, FIELD, COMPARISON, IS_FIRST = 0, 1, 2, 3
+
+
+@inlined
+def leaves_by_terms(orders, i, t, s, L, j, at):
+    """Return whether any term of the held side is true: its columns' part and each comparison with the position.
+
+    `position.pnl`, `mfe` and `mae` are in price units a unit held; a comparison with nan is not true.
+    """
+    side = 1 if s[at + QUANTITY * L] > 0.0 else -1
+    is_true, found = False, False
+    for k in range(orders.terms.shape[0]):
+        if orders.terms[k, IS_FIRST] != 0:
+            found = found or is_true
+            is_true = orders.terms[k, SIDE_OF_TERM] == side and orders.term_truth[k, i, t, j] != 0
+        if is_true:
+            left = position_field(orders.terms[k, FIELD], s, L, at)
+            right = orders.term_right[k, i, min(t, orders.term_right.shape[2] - 1), j]
+            comparison = orders.terms[k, COMPARISON]
+            if comparison == LESS:
+                is_true = left < right
+            elif comparison == LESS_OR_EQUAL:
+                is_true = left <= right
+            elif comparison == GREATER:
+                is_true = left > right
+            else:
+                is_true = left >= right
+    return found or is_true
+
+
+@inlined
+def position_field(field, s, L, at):
+    """Return what a term compares: bars held, P&L, MFE or MAE in price units, or the average entry price."""
+    if field == BARS:
+        return s[at + HELD * L] + 1.0  # `decide_exit` is about to count this bar
+    if field == PNL:
+        return (s[at + MARK * L] - s[at + AVERAGE * L]) * (1.0 if s[at + QUANTITY * L] > 0.0 else -1.0)
+    if field == MFE_FIELD:
+        return s[at + MFE * L]
+    if field == MAE_FIELD:
+        return s[at + MAE * L]
+    return s[at + AVERAGE * L]

@@ -1,3 +1,74 @@
-"""sptrader."""
+"""sptrader: one strategy, the same code in backtest, on paper and live. `import sptrader as sp` is light: each name loads when used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sptrader.components.contract import Range, indicator, signal
+    from sptrader.components.loader import registry
+    from sptrader.components.signals import Signals
+    from sptrader.data.checks import QualityReport, check_bars
+    from sptrader.data.env import load_data_from_env
+    from sptrader.data.load import load_bars
+    from sptrader.data.resample import resample
+    from sptrader.data.sample import sample
+    from sptrader.errors import SptraderError
+    from sptrader.runs.backtest import backtest
+    from sptrader.runs.run import Run
+    from sptrader.runs.store import load_run
+    from sptrader.strategy.loader import load_strategy
+    from sptrader.strategy.strategy import Strategy
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "QualityReport": "data.checks",
+    "Range": "components.contract",
+    "Run": "runs.run",
+    "Signals": "components.signals",
+    "SptraderError": "errors",
+    "Strategy": "strategy.strategy",
+    "backtest": "runs.backtest",
+    "check_bars": "data.checks",
+    "indicator": "components.contract",
+    "load_bars": "data.load",
+    "load_data_from_env": "data.env",
+    "load_run": "runs.store",
+    "load_strategy": "strategy.loader",
+    "registry": "components.loader",
+    "resample": "data.resample",
+    "sample": "data.sample",
+    "signal": "components.contract",
+}
+
+__all__ = [
+    "QualityReport",
+    "Range",
+    "Run",
+    "Signals",
+    "SptraderError",
+    "Strategy",
+    "backtest",
+    "check_bars",
+    "indicator",
+    "load_bars",
+    "load_data_from_env",
+    "load_run",
+    "load_strategy",
+    "registry",
+    "resample",
+    "sample",
+    "signal",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sptrader' has no attribute '{name}'")
+    return getattr(import_module(f"sptrader.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

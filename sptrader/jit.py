@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,13 +43,13 @@ def compiled(function: F) -> F:
     """
     import numba
 
-    folder = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())
+    config = cast(Any, numba.config)
+    folder = config.CACHE_DIR
+    config.CACHE_DIR = str(cache_folder())
     try:
-        result: F = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        return cast(F, numba.njit(nogil=True, error_model="numpy", cache=True)(function))
     finally:
-        numba.config.CACHE_DIR = folder
-    return result
+        config.CACHE_DIR = folder
 
 
 def inlined(function: F) -> F:
@@ -58,5 +58,4 @@ def inlined(function: F) -> F:
 
     # `_nrt` off: an inlined verb makes no arrays, so counting references to those it is given (an atomic addition each,
     # 250 ns a bar in all) is left out.
-    result: F = numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function)
-    return result
+    return cast(F, cast(Any, numba.njit)(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function))

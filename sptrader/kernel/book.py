@@ -19,6 +19,7 @@ from sptrader.kernel.state import (
     BID_HIGH,
     BID_LOW,
     BID_OPEN,
+    BY_PAIR,
     CASH,
     CLOCK,
     COOLDOWN,
@@ -59,6 +60,7 @@ from sptrader.kernel.state import (
     QUANTITY,
     QUIET_FOR,
     RATE_CLOSE,
+    RATE_KIND,
     RATE_OPEN,
     RESERVED_MARGIN,
     SESSION,
@@ -215,6 +217,8 @@ def book_close(f, price, rate, fee, s, L, j, at):
     s[at + QUANTITY * L] = q + f
     if share == 1.0:
         s[N_OPEN * L + j] -= 1.0
+        if s[at + SIDE * L] != 0.0 and s[at + IS_ADD * L] == 0.0:
+            s[N_WORKING * L + j] += 1.0  # the reversal's other leg takes over the slot
         s[at + UNREALISED * L] = 0.0
         s[at + WANT * L] = STAY
         s[at + WANT_REASON * L] = NOTHING
@@ -230,9 +234,10 @@ def mark(s, L, j, at):
         close, best, worst = s[at + BID_CLOSE * L], s[at + BID_HIGH * L], s[at + BID_LOW * L]
     else:
         close, best, worst = s[at + ASK_CLOSE * L], s[at + ASK_LOW * L], s[at + ASK_HIGH * L]
-    if s[at + IS_INSIDE * L] > 0.0:
-        best = close
-        worst = close
+    if s[at + IS_INSIDE * L] != 0.0:
+        if s[at + ADDS * L] == 0.0:  # what was held before an add was held from the open
+            best = close
+            worst = close
         s[at + IS_INSIDE * L] = 0.0
     if q > 0.0:
         s[at + BEST * L] = max(s[at + BEST * L], best)
@@ -246,6 +251,15 @@ def mark(s, L, j, at):
     s[at + MARK * L] = close
     s[at + UNREALISED * L] = (close - average) * q * rate
     s[at + MARGIN * L] = abs(q) * close * rate * s[at + MARGIN_RATE * L]
+
+
+@inlined
+def mark_again(s, L, at):
+    """Value a position whose instrument has no bar: at its last mark, converted at this close."""
+    if s[at + RATE_KIND * L] == BY_PAIR:
+        q, price, rate = s[at + QUANTITY * L], s[at + MARK * L], s[at + RATE_CLOSE * L]
+        s[at + UNREALISED * L] = (price - s[at + AVERAGE * L]) * q * rate
+        s[at + MARGIN * L] = abs(q) * price * rate * s[at + MARGIN_RATE * L]
 
 
 @inlined

@@ -133,7 +133,7 @@ def decide_exit(s, L, j, at):
     signal = int(s[at + SIGNAL * L])
     q = s[at + QUANTITY * L]
     leave, is_flattened = False, False
-    action, outcome, reason = 0.0, 0.0, NOTHING
+    action, outcome, reason, cap = 0.0, 0.0, NOTHING, NOTHING
     if s[at + QUIET_FOR * L] > 0.0:
         s[at + QUIET_FOR * L] -= 1.0
     if q != 0.0:
@@ -142,7 +142,7 @@ def decide_exit(s, L, j, at):
         if s[at + WANT * L] != STAY:  # `watch` closes it
             is_flattened = True
             action, outcome, reason = LEAVE, ORDERED, s[at + WANT_REASON * L]
-        elif leave or s[at + HELD * L] >= s[MAX_HOLDING * L + j]:
+        elif leave or not (s[at + HELD * L] < s[MAX_HOLDING * L + j]):
             action, outcome, reason = LEAVE, ORDERED, (EXIT_SIGNAL if leave else HELD_LONG_ENOUGH)
             s[at + WANT * L] = CLOSE
             s[at + WANT_REASON * L] = reason
@@ -157,7 +157,7 @@ def decide_exit(s, L, j, at):
             verdict, why = REFUSED, BOTH_SIDES
         elif q * direction < 0.0 and (is_flattened or (not leave and s[REVERSING * L + j] == 0.0)):
             verdict, why = IGNORED, OPPOSITE_POSITION
-        elif q * direction > 0.0 and (s[at + ADDS * L] >= s[N_ADDS * L + j] or s[at + WANT * L] != STAY):
+        elif q * direction > 0.0 and (not (s[at + ADDS * L] < s[N_ADDS * L + j]) or s[at + WANT * L] != STAY):
             verdict, why = IGNORED, ALREADY_LONG_OR_SHORT
         elif side == direction and s[at + GONE * L] == NOTHING:
             verdict, why = IGNORED, ORDER_WORKING
@@ -167,10 +167,12 @@ def decide_exit(s, L, j, at):
                 action = REVERSE_LONG if direction > 0.0 else REVERSE_SHORT
             else:
                 action = ENTER_LONG if direction > 0.0 else ENTER_SHORT
+        else:
+            cap = why
     s[at + ACTION * L] = action
     s[at + OUTCOME * L] = outcome
     s[at + REASON * L] = reason
-    s[at + CAP * L] = NOTHING
+    s[at + CAP * L] = cap
 
 
 @inlined
@@ -227,14 +229,14 @@ def decide_entry(s, L, j, at):
         else:
             units, cap = capped_units(wanted, price * rate, is_reversal, s, L, j, at)
             s[at + CAP * L] = cap
-            if units < s[at + MIN_QUANTITY * L]:
+            if not (units >= s[at + MIN_QUANTITY * L]):
                 reason = BELOW_MINIMUM
     if reason == NOTHING:
         place(units, direction, is_reversal, limit, trigger, stop, target, trail, units * price * rate, s, L, j, at)
     elif is_reversal and s[at + WANT * L] == CLOSE:
         s[at + ACTION * L] = LEAVE  # the exit stands, its other leg is refused
         s[at + OUTCOME * L] = ORDERED
-        s[at + REASON * L] = EXIT_SIGNAL
+        s[at + REASON * L] = s[at + WANT_REASON * L]
         s[at + CAP * L] = reason
     else:
         s[at + OUTCOME * L] = REFUSED
@@ -302,8 +304,9 @@ def place(units, direction, is_reversal, limit, trigger, stop, target, trail, no
         s[at + GONE * L] = REPLACED
         end_order(s, L, j, at)
     if is_reversal:
+        if s[at + WANT * L] == STAY:
+            s[at + WANT_REASON * L] = EXIT_SIGNAL
         s[at + WANT * L] = REVERSE
-        s[at + WANT_REASON * L] = EXIT_SIGNAL
     is_add = not is_reversal and s[at + QUANTITY * L] != 0.0
     if not is_add and not is_reversal:
         s[N_WORKING * L + j] += 1.0

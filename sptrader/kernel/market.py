@@ -103,5 +103,15 @@ def make_books(n_instruments: int, n_bars: int, *, n_rows: int = 4096) -> Books:
     codes = [np.zeros((n_instruments, n_bars), np.uint8) for _ in range(4)]
     series = [np.empty(n_bars) for _ in range(4)]
     return Books(
-        *series, *codes, np.empty((n_rows, FILL_COLUMNS)), np.empty((n_rows, ORDER_COLUMNS)), np.zeros(2, np.int64)
+        equity=series[0],
+        cash=series[1],
+        margin=series[2],
+        drawdown=series[3],
+        action=codes[0],
+        outcome=codes[1],
+        reason=codes[2],
+        cap=codes[3],
+        fills=np.empty((n_rows, FILL_COLUMNS)),
+        orders=np.empty((n_rows, ORDER_COLUMNS)),
+        counts=np.zeros(2, np.int64),
     )

@@ -18,6 +18,8 @@ from sptrader.kernel.state import (
     BID_HIGH,
     BID_LOW,
     BID_OPEN,
+    BY_LIMIT,
+    BY_STOP,
     CANCELLED_BY_EXIT,
     CASH,
     END_OF_DATA,
@@ -39,7 +41,6 @@ from sptrader.kernel.state import (
     IS_AMBIGUOUS,
     IS_INSIDE,
     IS_TRIGGERED,
-    LIMIT,
     MAE,
     MARGIN_AT_FILL,
     MARGIN_RATE,
@@ -87,15 +88,16 @@ def match_exit(s, L, j, at):
         raw = s[at + BID_OPEN * L] if q > 0.0 else s[at + ASK_OPEN * L]
         fill_exit(raw, True, s[at + WANT_REASON * L], False, True, s, L, j, at)
     else:
-        match_protection(True, s, L, j, at)
+        match_protection(False, s, L, j, at)
 
 
 @inlined
-def match_protection(is_whole_bar, s, L, j, at):
+def match_protection(is_inside, s, L, j, at):
     """Fill the stop or the target of the position.
 
-    With `is_whole_bar` they have worked since the open; else the position was entered inside the bar: what of the
-    bar came before the entry is not known, so the stop counts when the bar reaches it and the target when the close does.
+    They have worked since the open, unless `is_inside` says how the position was entered or added to inside the bar. What
+    of the bar came before that is not known: the stop counts when the bar reaches it, the target when the close does.
+    Optimistic: the target counts when the bar reaches it, and after an entry by a stop the stop when the close does.
     """
     side = 1.0 if s[at + QUANTITY * L] > 0.0 else -1.0
     first = BID_OPEN if side > 0.0 else ASK_OPEN
@@ -118,8 +120,10 @@ def match_protection(is_whole_bar, s, L, j, at):
     target = side * s[at + TARGET * L]
     is_stopped = worst <= stop
     is_target = best >= target
+    # a bar comes through a limit before it reaches the stop; after an entry by a stop only the close tells
+    is_certain = s[at + IS_INSIDE * L] != BY_STOP or close <= stop
     if is_stopped or is_target:
-        if is_whole_bar:
+        if not is_inside:
             if open_ <= stop:
                 fill_exit(side * open_, True, reason, False, True, s, L, j, at)
             elif open_ >= target:
@@ -128,17 +132,11 @@ def match_protection(is_whole_bar, s, L, j, at):
                 fill_exit(side * stop, True, reason, is_target, False, s, L, j, at)
             else:
                 fill_exit(side * target, False, TAKE_PROFIT, is_stopped, False, s, L, j, at)
-        elif s[OPTIMISTIC * L + j] > 0.0:
-            if is_target:
-                fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, False, s, L, j, at)
-            elif close <= stop:
-                fill_exit(side * stop, True, reason, False, False, s, L, j, at)
-            else:
-                s[at + IS_AMBIGUOUS * L] = 1.0
-        elif is_stopped:
-            is_limit = s[ORDER_TYPE * L + j] == LIMIT  # the bar came down through the limit before it reached the stop
-            stop = min(stop, best)  # a stop inside the spread fills where the bar was, not above it
-            fill_exit(side * stop, True, reason, is_target or not is_limit, False, s, L, j, at)
+        elif is_target and s[OPTIMISTIC * L + j] > 0.0:
+            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, False, s, L, j, at)
+        elif is_stopped and (s[OPTIMISTIC * L + j] == 0.0 or is_certain):
+            # a stop inside the spread fills where the bar was, not above it
+            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, False, s, L, j, at)
         elif close >= target:
             fill_exit(side * target, False, TAKE_PROFIT, False, False, s, L, j, at)
         else:
@@ -155,7 +153,7 @@ def fill_exit(raw, is_slipping, reason, is_ambiguous, is_at_open, s, L, j, at):
             filled = sell_fill(raw, q, s[at + BID_HIGH * L] - s[at + BID_LOW * L], s[at + VOLUME * L], s, L, at)
         else:
             filled = buy_fill(raw, -q, s[at + ASK_HIGH * L] - s[at + ASK_LOW * L], s[at + VOLUME * L], s, L, at)
-    gain = (raw - s[at + AVERAGE * L]) * (1.0 if q > 0.0 else -1.0)
+    gain = (filled - s[at + AVERAGE * L]) * (1.0 if q > 0.0 else -1.0)
     s[at + MFE * L] = max(s[at + MFE * L], gain)
     s[at + MAE * L] = max(s[at + MAE * L], -gain)
     fill(-q, filled, raw, reason, is_ambiguous, s, L, j, at)
@@ -191,7 +189,7 @@ def match_entry(n_instruments, s, L, j, at):
         else:
             work_entry(side, n_instruments, s, L, j, at)
             s[at + ORDER_LEFT * L] -= 1.0
-            is_over = s[at + ORDER_LEFT * L] <= 0.0 or s[ORDER_AT_OPEN * L + j] > 0.0
+            is_over = not (s[at + ORDER_LEFT * L] > 0.0) or s[ORDER_AT_OPEN * L + j] > 0.0
             if is_over and s[at + FILL * L] == 0.0 and s[at + GONE * L] == NOTHING:
                 s[at + GONE * L] = EXPIRED
 
@@ -207,35 +205,35 @@ def work_entry(side, n_instruments, s, L, j, at):
         high, low = -s[at + BID_LOW * L], -s[at + BID_HIGH * L]
     kind = s[ORDER_TYPE * L + j]
     limit, stop = side * s[at + ORDER_LIMIT * L], side * s[at + ORDER_STOP * L]
-    raw, is_slipping, is_inside = math.nan, False, False
+    raw, is_slipping, inside = math.nan, False, 0.0
     if kind == MARKET:
         raw, is_slipping = open_, True
     elif kind == STOP_ENTRY:
         if open_ >= stop:
             raw, is_slipping = open_, True
         elif high >= stop:
-            raw, is_slipping, is_inside = stop, True, True
+            raw, is_slipping, inside = stop, True, BY_STOP
     elif kind == STOP_LIMIT and s[at + IS_TRIGGERED * L] == 0.0:
         if open_ >= stop:
             s[at + IS_TRIGGERED * L] = 1.0
             if open_ <= limit:
                 raw = open_
             elif low <= limit:
-                raw, is_inside = limit, True
+                raw, inside = limit, BY_LIMIT
         elif high >= stop:
             s[at + IS_TRIGGERED * L] = 1.0
             if stop <= limit:
-                raw, is_inside = stop, True
+                raw, inside = stop, BY_STOP
     elif open_ <= limit:
         raw = open_
     elif low <= limit:
-        raw, is_inside = limit, True
-    if not math.isnan(raw) and not (is_inside and s[ORDER_AT_OPEN * L + j] > 0.0):
-        fill_entry(side * raw, is_slipping, is_inside, n_instruments, s, L, j, at)
+        raw, inside = limit, BY_LIMIT
+    if not math.isnan(raw) and (inside == 0.0 or s[ORDER_AT_OPEN * L + j] == 0.0):
+        fill_entry(side * raw, is_slipping, inside, n_instruments, s, L, j, at)
 
 
 @inlined
-def fill_entry(raw, is_slipping, is_inside, n_instruments, s, L, j, at):
+def fill_entry(raw, is_slipping, inside, n_instruments, s, L, j, at):
     """Open or add at `raw`, after slippage where it applies, unless the margin does not suffice."""
     quantity = s[at + ORDER_QUANTITY * L]
     side = s[at + SIDE * L]
@@ -249,8 +247,7 @@ def fill_entry(raw, is_slipping, is_inside, n_instruments, s, L, j, at):
     needed = quantity * filled * rate * s[at + MARGIN_RATE * L]
     if needed <= equity_at_open(n_instruments, s, L, j) - s[USED_MARGIN * L + j]:
         fill(side * quantity, filled, raw, ENTRY_SIGNAL, False, s, L, j, at)
-        if s[at + QUANTITY * L] == 0.0:
-            s[at + IS_INSIDE * L] = 1.0 if is_inside else 0.0
+        s[at + IS_INSIDE * L] = inside
     else:
         s[at + GONE * L] = MARGIN_AT_FILL
 

@@ -46,12 +46,18 @@ def observe_bar(market, i, t, s, L, at):
     s[at + ASK_LOW * L] = market.price[i, t, 6]
     s[at + ASK_CLOSE * L] = market.price[i, t, 7]
     s[at + VOLUME * L] = market.volume[i, t]
-    row = min(t, market.rate.shape[1] - 1)
-    s[at + RATE_OPEN * L] = market.rate[i, row, 0]
-    s[at + RATE_CLOSE * L] = market.rate[i, row, 1]
+    observe_rate(market, i, t, s, L, at)
     row = min(t, market.nights.shape[1] - 1)
     s[at + NIGHT_LONG * L] = market.nights[i, row, 0]
     s[at + NIGHT_SHORT * L] = market.nights[i, row, 1]
+
+
+@inlined
+def observe_rate(market, i, t, s, L, at):
+    """Write the conversion rates of bar `t`, which are there even where instrument `i` has no bar."""
+    row = min(t, market.rate.shape[1] - 1)
+    s[at + RATE_OPEN * L] = market.rate[i, row, 0]
+    s[at + RATE_CLOSE * L] = market.rate[i, row, 1]
 
 
 @inlined

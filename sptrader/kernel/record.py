@@ -117,10 +117,16 @@ def keep_fill(books, i, t, s, L, at):
     fills[row, F_ENTRY_SPREAD] = s[at + ENTRY_SPREAD * L]
     fills[row, F_ENTRY_SLIPPAGE] = s[at + ENTRY_SLIPPAGE * L]
     fills[row, F_FINANCED] = s[at + FINANCED * L]
-    fills[row, F_STOP] = s[at + STOP * L]
-    fills[row, F_TARGET] = s[at + TARGET * L]
-    fills[row, F_TRAIL] = s[at + TRAIL * L]
     books.counts[N_FILLS] = row + 1
+
+
+@inlined
+def keep_levels(books, s, L, at):
+    """Keep what protects the position after the last kept fill was booked."""
+    row = books.counts[N_FILLS] - 1
+    books.fills[row, F_STOP] = s[at + STOP * L]
+    books.fills[row, F_TARGET] = s[at + TARGET * L]
+    books.fills[row, F_TRAIL] = s[at + TRAIL * L]
 
 
 @inlined

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from sptrader.jit import compiled, inlined
-from sptrader.kernel.book import add_mark, book_fill, end_order, finance, mark
+from sptrader.kernel.book import add_mark, book_fill, end_order, finance, mark, mark_again
 from sptrader.kernel.decide import decide_entry, decide_exit, strongest
 from sptrader.kernel.market import N_FILLS, N_ORDERS
 from sptrader.kernel.matching import fill_at_close, match_entry, match_exit, match_protection
-from sptrader.kernel.observe import observe_bar, observe_signal
-from sptrader.kernel.record import keep_bar, keep_fill, keep_gone, keep_mark, keep_placed, mark_ambiguous
+from sptrader.kernel.observe import observe_bar, observe_rate, observe_signal
+from sptrader.kernel.record import keep_bar, keep_fill, keep_gone, keep_levels, keep_mark, keep_placed, mark_ambiguous
 from sptrader.kernel.risk import open_bar, watch
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
@@ -45,7 +45,7 @@ def replay(market, orders, books, s, first, last):
     page and goes on.
     """
     n = market.price.shape[0]
-    room = books.fills.shape[0] - 3 * n
+    room = books.fills.shape[0] - 4 * n  # of each instrument: an exit, an entry and its exit; one more for `close_out`
     for t in range(first, last):
         if books.counts[N_FILLS] > room or books.counts[N_ORDERS] > room:
             return t
@@ -88,6 +88,9 @@ def step(market, orders, books, keeps, n, t, s, L, j):
             if s[at + QUANTITY * L] != 0.0:
                 if int(s[at + FLAGS * L]) & HAS_BAR != 0:
                     mark(s, L, j, at)
+                else:
+                    observe_rate(market, i, t, s, L, at)
+                    mark_again(s, L, at)
                 add_mark(s, L, j, at)
     watch(n, s, L, j)
     if n_active > 0.0:
@@ -113,7 +116,7 @@ def match_all(books, keeps, n, t, s, L, j):
             match_entry(n, s, L, j, at)
             if s[at + FILL * L] != 0.0:
                 settle(books, keeps, i, t, s, L, j, at)
-                match_protection(s[at + IS_INSIDE * L] == 0.0, s, L, j, at)
+                match_protection(s[at + IS_INSIDE * L] != 0.0, s, L, j, at)
                 if keeps and s[at + FILL * L] == 0.0 and s[at + IS_AMBIGUOUS * L] > 0.0:
                     mark_ambiguous(books)
                 s[at + IS_AMBIGUOUS * L] *= 1.0 if s[at + FILL * L] != 0.0 else 0.0
@@ -149,6 +152,8 @@ def settle(books, keeps, i, t, s, L, j, at):
         if keeps:
             keep_fill(books, i, t, s, L, at)
         book_fill(s, L, j, at)
+        if keeps:
+            keep_levels(books, s, L, at)
         s[at + FILL * L] = 0.0
         s[at + IS_AMBIGUOUS * L] = 0.0
 
@@ -172,6 +177,7 @@ def close_out(market, books, s, ends):
         at = ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS
         if s[at + QUANTITY] != 0.0:
             observe_bar(market, i, ends[i], s, 1, at)
+            observe_rate(market, i, t_last, s, 1, at)
             fill_at_close(s, 1, 0, at)
             settle(books, True, i, t_last, s, 1, 0, at)
     s[EQUITY] = s[CASH]

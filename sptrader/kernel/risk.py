@@ -41,7 +41,7 @@ from sptrader.kernel.state import (
 def open_bar(flags, s, L, j):
     """Count the bar; at the first of a session set the day's baseline and end the day's halt."""
     s[CLOCK * L + j] += 1.0
-    if flags & NEW_SESSION != 0:
+    if flags & NEW_SESSION != 0 or s[SESSION * L + j] == 0.0:
         s[SESSION * L + j] += 1.0
         s[BASELINE * L + j] = s[EQUITY * L + j]
         s[IS_DAY_HALTED * L + j] = 0.0
@@ -64,22 +64,24 @@ def watch(n_instruments, s, L, j):
     if not (equity > 0.0) and s[TRADING * L + j] != HALTED:
         s[TRADING * L + j] = HALTED
         flatten(MARGIN_CALL, n_instruments, s, L, j)
-    if drawdown >= s[LIMIT_DRAWDOWN * L + j] and s[TRADING * L + j] != HALTED:
+    if not (drawdown < s[LIMIT_DRAWDOWN * L + j]) and s[TRADING * L + j] != HALTED:
         s[TRADING * L + j] = HALTED
         flatten(DRAWDOWN_LIMIT, n_instruments, s, L, j)
-    if 1.0 - equity / s[BASELINE * L + j] >= s[LIMIT_DAILY_LOSS * L + j] and s[IS_DAY_HALTED * L + j] == 0.0:
+    if not (1.0 - equity / s[BASELINE * L + j] < s[LIMIT_DAILY_LOSS * L + j]) and s[IS_DAY_HALTED * L + j] == 0.0:
         s[IS_DAY_HALTED * L + j] = 1.0
         flatten(DAILY_LOSS, n_instruments, s, L, j)
 
 
 @inlined
 def flatten(reason, n_instruments, s, L, j):
-    """Order every position closed at its next open and mark every working entry as gone, for `reason`."""
+    """Order every position closed at its next open and mark every working entry as gone, for `reason`; an exit that was
+    ordered before keeps its own."""
     for k in range(n_instruments):
         at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        if s[at + QUANTITY * L] != 0.0 and s[at + WANT * L] != CLOSE:
+        if s[at + QUANTITY * L] != 0.0:
+            if s[at + WANT * L] == STAY:
+                s[at + WANT_REASON * L] = reason
             s[at + WANT * L] = CLOSE
-            s[at + WANT_REASON * L] = reason
         if s[at + SIDE * L] != 0.0 and s[at + GONE * L] == NOTHING:
             s[at + GONE * L] = reason
 

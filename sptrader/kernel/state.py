@@ -71,7 +71,7 @@ ENTRY_SPREAD = 11  # quote currency: half spreads paid by the entries
 ENTRY_SLIPPAGE = 12  # quote currency: slippage paid by the entries
 FINANCED = 13  # financing received since the entry
 ADDS = 14  # entries on top of the first
-IS_INSIDE = 15  # 1: entered inside this bar, after its open
+IS_INSIDE = 15  # BY_LIMIT or BY_STOP: an entry filled inside this bar, after its open; 0 otherwise
 MARK = 16  # last marking price
 UNREALISED = 17  # at the last mark
 MARGIN = 18  # at the last mark
@@ -109,7 +109,7 @@ GONE = 44  # why the working entry ended unfilled in this bar; NOTHING if it did
 ACTION = 45  # STAY, ENTER_LONG, ENTER_SHORT, LEAVE, REVERSE_LONG, REVERSE_SHORT
 OUTCOME = 46  # NO_DECISION, ORDERED, REFUSED or IGNORED (CANDIDATE between the two halves of `decide`)
 REASON = 47  # code
-CAP = 48  # the constraint that bound the size, or why the other leg of a LEAVE was refused; NOTHING if none
+CAP = 48  # the constraint that bound the size, or why nothing was entered beside a LEAVE; NOTHING if none
 # facts, constant during a run
 STEP_TOP = 49  # price step = STEP_TOP / STEP_BOTTOM
 STEP_BOTTOM = 50
@@ -164,6 +164,7 @@ UNITS, NOTIONAL, PERCENT, RISK, VOLATILITY = 0.0, 1.0, 2.0, 3.0, 4.0
 MARKET, LIMIT, STOP_ENTRY, STOP_LIMIT = 0.0, 1.0, 2.0, 3.0
 STAY, CLOSE, REVERSE = 0.0, 1.0, 2.0
 IS_QUOTE, IS_BASE, BY_PAIR = 0.0, 1.0, 2.0
+BY_LIMIT, BY_STOP = 1.0, 2.0
 ENTER_LONG, ENTER_SHORT, LEAVE, REVERSE_LONG, REVERSE_SHORT = 1.0, 2.0, 3.0, 4.0, 5.0
 NO_DECISION, ORDERED, REFUSED, IGNORED, CANDIDATE = 0.0, 1.0, 2.0, 3.0, 4.0
 

@@ -1,0 +1,36 @@
+# Every target makes .venv and installs what it needs when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lab bench bench-correctness clean
+
+demo: $(READY)
+	$(BIN)/sptrader demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+lab: $(READY)
+	$(BIN)/sptrader lab
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks
+
+bench-correctness: $(READY)
+	SPTRADER_EXAMPLES=50000 $(BIN)/python -m pytest tests/kernel/test_reference.py
+
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test,dask]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis

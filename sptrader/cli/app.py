@@ -1,0 +1,43 @@
+"""The Typer application: the groups and the commands that stand alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sptrader import __version__
+from sptrader.cli import backtest, components, data, lab, runs, strategies
+
+app = typer.Typer(
+    help="Trading research: one strategy, the same code in backtest, on paper and live.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Every command has --help; --debug shows the traceback of an error.",
+)
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"sptrader {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+app.command("demo")(backtest.demo)
+app.command("backtest")(backtest.backtest)
+app.command("report")(runs.report)
+app.command("lab")(lab.lab)
+app.add_typer(data.app, name="data")
+app.add_typer(components.app, name="components")
+app.add_typer(strategies.app, name="strategies")
+app.add_typer(runs.app, name="runs")

@@ -1,0 +1,33 @@
+"""`sptrader lab`: JupyterLab on the workspace, with sound defaults."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sptrader.errors import RunError
+
+_DEFAULTS = (
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    # a closed tab must not make the server keep every message of a live chart
+    "--AsyncMappingKernelManager.buffer_offline_messages=False",
+)
+
+
+def lab(
+    folder: Annotated[Path, typer.Argument(help="The workspace to open.")] = Path(),
+    port: Annotated[int | None, typer.Option(help="Port on this machine; else a free one from 8888.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> int:
+    """Start JupyterLab on the workspace."""
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder.", path=folder, key="folder")
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *_DEFAULTS]
+    command += [f"--port={port}"] if port else []
+    command += [] if browser else ["--no-browser"]
+    return subprocess.call(command)

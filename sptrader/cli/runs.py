@@ -1,0 +1,75 @@
+"""`sptrader runs` and `sptrader report`: list saved runs, show one, write its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sptrader.cli.backtest import show, summary
+from sptrader.errors import RunError
+from sptrader.performance.definitions import metric_text
+from sptrader.runs.store import load_run, saved_runs
+
+app = typer.Typer(help="Saved runs.", no_args_is_help=True)
+Folder = Annotated[Path, typer.Option(help="Where runs are saved.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below the folder of runs.")]
+_SHOWN = ("trades", "total_return", "sharpe", "max_drawdown", "profit_factor")
+
+
+@app.command("list")
+def list_runs(folder: Folder = Path("runs"), as_json: AsJson = False) -> None:
+    """List the saved runs, newest first."""
+    found = [(path, load_run(path)) for path in saved_runs(folder)]
+    if as_json:
+        print(json.dumps({"runs": [summary(run, path) for path, run in found]}))
+        return
+    table = Table(box=None, header_style="bold")
+    for head in ("run", "made at", *_SHOWN):
+        table.add_column(head, overflow="fold", justify="left" if head in ("run", "made at") else "right")
+    for _, run in found:
+        values = [metric_text(name, run.metrics[name], currency=run.config.currency) for name in _SHOWN]
+        table.add_row(escape(run.id), str(run.provenance["made_at"]), *values)
+    Console().print(table if found else f"no runs in {folder}")
+
+
+@app.command("show")
+def show_run(run: Name, folder: Folder = Path("runs"), as_json: AsJson = False) -> None:
+    """Show one run's metrics and warnings."""
+    path = find(run, folder)
+    loaded = load_run(path)
+    if as_json:
+        print(json.dumps(summary(loaded, path)))
+        return
+    show(loaded)
+
+
+def report(
+    run: Name,
+    out: Annotated[Path | None, typer.Option(help="The file to write; else report.html in the run's folder.")] = None,
+    folder: Folder = Path("runs"),
+) -> None:
+    """Write the report of RUN as one self-contained HTML file."""
+    path = find(run, folder)
+    written = load_run(path).report(out or path / "report.html")
+    Console().print(f"[dim]report:[/dim] {escape(str(written))}", soft_wrap=True)
+
+
+def find(run: str, folder: Path) -> Path:
+    """Return the folder of the run that is named by its folder, its id, or the beginning of its id."""
+    for candidate in (Path(run), folder / run):
+        if (candidate / "run.json").is_file():
+            return candidate
+    begun = [path for path in saved_runs(folder) if path.name.startswith(run)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        names = ", ".join(path.name for path in begun)
+        raise RunError(f"'{run}' begins the ids of {len(begun)} runs: {names}.", key="run", value=run)
+    return folder / run

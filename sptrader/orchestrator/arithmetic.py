@@ -1,0 +1,152 @@
+"""Arithmetic: the checks an entry passed or failed, and how its size came about, step by step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sptrader.kernel import state as k
+from sptrader.model.reasons import Reason
+from sptrader.orchestrator.backtest import Outcome
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question asked before an entry, in the order in which they are asked."""
+
+    name: str
+    is_passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constraint on the size: the most units it allows, inf for no limit."""
+
+    name: str
+    units: float
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """How a size came about: `formula` with numbers gave `wanted` units; the lowest of `limits` and the lot step left `units`."""
+
+    method: str
+    formula: str
+    wanted: float
+    limits: tuple[Limit, ...]
+    lot_step: float
+    minimum: float
+    units: float
+    cap: str
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return the arithmetic as rows of name and text."""
+        rows = [(f"{self.method} gave", f"{self.wanted:,.2f} units = {self.formula}")]
+        rows += [
+            (f"{limit.name} allows", "any" if math.isinf(limit.units) else f"{limit.units:,.2f} units")
+            for limit in self.limits
+        ]
+        if self.cap:
+            low = min(self.limits, key=lambda limit: limit.units)
+            rows.append(
+                ("bound by", f"{self.method} gave {self.wanted:,.0f} units, {low.name} allows {low.units:,.0f}")
+            )
+        rows.append(("in whole lots", f"{self.units:,.10g} units (step {self.lot_step:g}, minimum {self.minimum:g})"))
+        return rows
+
+
+def checks(outcome: Outcome, s: np.ndarray, i: int, t: int, action: int) -> tuple[Check, ...]:
+    """Return what was asked before the entry decided on bar `t`, from the state `s` after that bar."""
+    at = k.block(i, 1)
+    is_ordered = outcome.books.outcome[i, t] == k.ORDERED and outcome.books.action[i, t] != k.LEAVE
+    is_reversal = action in (k.REVERSE_LONG, k.REVERSE_SHORT)
+    filtered = Reason(int(s[at + k.FILTER]))
+    taken = s[k.N_OPEN] + s[k.N_WORKING]
+    if is_ordered and not is_reversal and s[at + k.QUANTITY] == 0.0:
+        taken -= 1.0
+    refused = Reason(int(outcome.books.reason[i, t])) if outcome.books.outcome[i, t] == k.REFUSED else Reason.NOTHING
+    limits = outcome.plan.risk
+    found = [
+        Check("trading state", s[k.TRADING] == k.ACTIVE, {0: "active", 1: "reducing", 2: "halted"}[int(s[k.TRADING])]),
+        Check("daily loss", s[k.IS_DAY_HALTED] == 0.0, _of(1.0 - s[k.EQUITY] / s[k.BASELINE], limits.daily_loss_limit)),
+        Check("drawdown", s[k.TRADING] != k.HALTED, _of(s[k.DRAWDOWN], limits.max_drawdown)),
+        Check("filters", filtered is Reason.NOTHING, "" if filtered is Reason.NOTHING else filtered.sentence),
+        Check("cooldown", refused is not Reason.COOLING_DOWN, f"{s[at + k.QUIET_FOR]:.0f} bars left"),
+        Check("one entry per session", refused is not Reason.ENTERED_THIS_SESSION, ""),
+        Check("free slot", refused is not Reason.NO_FREE_SLOT, f"{taken:.0f} of {limits.max_positions or 'any'} taken"),
+        Check(
+            "prices, rate and distances known", refused not in _UNKNOWN, refused.sentence if refused in _UNKNOWN else ""
+        ),
+        Check("smallest quantity", refused is not Reason.BELOW_MINIMUM, f"{s[at + k.MIN_QUANTITY]:g} units"),
+    ]
+    return tuple(found)
+
+
+_UNKNOWN = {
+    Reason.PRICE_UNKNOWN,
+    Reason.RATE_UNKNOWN,
+    Reason.RATE_STALE,
+    Reason.DISTANCE_UNKNOWN,
+    Reason.SIZE_UNKNOWN,
+    Reason.EQUITY_UNKNOWN,
+}
+
+
+def sizing(outcome: Outcome, s: np.ndarray, i: int, t: int, action: int) -> Sizing:
+    """Return how the size of the entry decided on bar `t` came about, by the kernel's own functions where it has them."""
+    at = k.block(i, 1)
+    is_long = action in (k.ENTER_LONG, k.REVERSE_LONG)
+    is_reversal = action in (k.REVERSE_LONG, k.REVERSE_SHORT)
+    price = float(outcome.market.kernel.price[i, t, 7 if is_long else 3])
+    kind = outcome.market.rates[outcome.market.symbols[i]].kind
+    rate = 1.0 if kind == "is_quote" else 1.0 / price if kind == "is_base" else float(s[at + k.RATE_CLOSE])
+    has_stop = s[at + k.HAS_STOP] > 0.0
+    fraction = s[at + (k.STOP_FRACTION if has_stop else k.TRAIL_FRACTION)]
+    column = s[at + (k.STOP_COLUMN if has_stop else k.TRAIL_COLUMN)]
+    risked = float(column if math.isnan(fraction) else fraction * price)
+    equity, value, unit = float(s[k.EQUITY]), float(s[k.SIZE_VALUE]), price * rate
+    method = outcome.plan.sizing.method
+    move = float(s[at + k.VOLATILITY_COLUMN])
+    wanted, formula = _wanted(float(s[k.SIZE_METHOD]), equity, value, price, rate, risked, move)
+    is_ordered = outcome.books.outcome[i, t] == k.ORDERED
+    reserved = float(s[k.RESERVED_MARGIN]) - (float(s[at + k.ORDER_MARGIN]) if is_ordered else 0.0)
+    free = equity - float(s[k.USED_MARGIN]) - reserved + (float(s[at + k.MARGIN]) if is_reversal else 0.0)
+    held = 0.0 if is_reversal else abs(float(s[at + k.QUANTITY]))
+    limits = (
+        Limit("position limit", float(s[k.LIMIT_POSITION]) * equity / unit - held),
+        Limit("largest order notional", float(s[k.LIMIT_ORDER]) / unit),
+        Limit("free margin", free / (unit * float(s[at + k.MARGIN_RATE]))),
+    )
+    step = float(s[at + k.LOT_TOP] / s[at + k.LOT_BOTTOM])
+    least = min([float(wanted), *(limit.units for limit in limits)])
+    units = math.floor(least / step + 1e-6) * step if least > 0.0 and math.isfinite(least) else 0.0
+    return Sizing(
+        method=method,
+        formula=formula,
+        wanted=float(wanted),
+        limits=limits,
+        lot_step=step,
+        minimum=float(s[at + k.MIN_QUANTITY]),
+        units=units,
+        cap=Reason(int(outcome.books.cap[i, t])).word,
+    )
+
+
+def _of(value: float, limit: float | None) -> str:
+    return f"{value:.2%}" if limit is None else f"{value:.2%} of {limit:.2%}"
+
+
+def _wanted(
+    method: float, equity: float, value: float, price: float, rate: float, risked: float, move: float
+) -> tuple[float, str]:
+    """The units the sizing method asks for, and the sum they come from."""
+    if method == k.UNITS:
+        return value, f"{value:,.10g}"
+    if method == k.NOTIONAL:
+        return value / (price * rate), f"{value:,.2f} / ({price:.10g} x {rate:.6g})"
+    divisor = {k.PERCENT: price, k.RISK: risked}.get(method, move)
+    units = equity * value / (divisor * rate) if divisor * rate != 0.0 else math.nan
+    return units, f"{equity:,.2f} x {value:g} / ({divisor:.10g} x {rate:.6g})"

@@ -1,0 +1,217 @@
+"""Asks: what the rules of a plan ask for at each bar's close, as the arrays the kernel reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.errors import RunError
+from sptrader.kernel.market import Orders
+from sptrader.kernel.state import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT
+from sptrader.kernel.terms import (
+    BARS,
+    ENTRY_PRICE,
+    GREATER,
+    GREATER_OR_EQUAL,
+    LESS,
+    LESS_OR_EQUAL,
+    MAE_FIELD,
+    MFE_FIELD,
+    PNL,
+)
+from sptrader.orchestrator.columns import Columns
+from sptrader.orchestrator.filters import filter_codes
+from sptrader.orchestrator.market import MarketData
+from sptrader.strategy.expressions import SignalColumns, truth, values
+from sptrader.strategy.plan import Distance, ExitTerm, Plan, SideRules
+from sptrader.strategy.tree import Expression
+
+Floats = NDArray[np.float64]
+Truths = NDArray[np.int8]
+
+_FIELDS = {"bars": BARS, "pnl": PNL, "mfe": MFE_FIELD, "mae": MAE_FIELD, "entry_price": ENTRY_PRICE}
+_COMPARISONS = {"<": LESS, "<=": LESS_OR_EQUAL, ">": GREATER, ">=": GREATER_OR_EQUAL}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The truth of one instrument's rules on its own bars, int8 (m,): 1 true, 0 false, -1 unknown; None where a side has none."""
+
+    enter_long: Truths | None
+    enter_short: Truths | None
+    leave_long: Truths | None
+    leave_short: Truths | None
+
+
+def make_rules(plan: Plan, columns: Columns) -> Rules:
+    """Evaluate the entry conditions and the exit terms without position of both sides."""
+    return Rules(
+        _enter(plan.long, columns), _enter(plan.short, columns), _leave(plan.long, columns), _leave(plan.short, columns)
+    )
+
+
+def make_orders(plan: Plan, market: MarketData, columns: Mapping[str, Columns], rules: Mapping[str, Rules]) -> Orders:
+    """Put the rules of all instruments, with strengths, filters, distances and prices, into the kernel's arrays."""
+    n = len(market.times_ns)
+    signal = np.zeros((len(market.symbols), n, 1), np.uint8)
+    refused = np.zeros((len(market.symbols), n), np.uint8)
+    for i, symbol in enumerate(market.symbols):
+        rows = market.rows[symbol]
+        bits = _bits(rules[symbol], len(rows))
+        asked = np.flatnonzero(bits & np.uint8(LONG_ENTRY | SHORT_ENTRY))
+        signal[i, rows, 0] = bits
+        refused[i, rows[asked]] = filter_codes(plan, market, symbol, asked)
+    pick = _Pick(market, columns)
+    long, short = plan.long, plan.short
+    terms, term_truth, term_right = _terms(plan, market, columns)
+    limits = [_price(side, "price") for side in (long, short)]
+    triggers = [_price(side, "stop_price") for side in (long, short)]
+    return Orders(
+        signal=signal,
+        strength=_strength(plan, market, columns),
+        refused=refused,
+        stop=pick.distance(plan.stop_loss),
+        target=pick.distance(plan.take_profit),
+        trail=pick.distance(plan.trailing_stop),
+        limit=pick.two(limits),
+        trigger=pick.two(triggers),
+        volatility=_volatility(plan, market, columns, pick),
+        terms=terms,
+        term_truth=term_truth,
+        term_right=term_right,
+    )
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """Values of expressions on the common clock, (i, n or 1, 1)."""
+
+    market: MarketData
+    columns: Mapping[str, Columns]
+
+    def nothing(self) -> Floats:
+        return np.full((len(self.market.symbols), 1, 1), np.nan)
+
+    def expression(self, tree: Expression) -> Floats:
+        out = []
+        n = len(self.market.times_ns)
+        for symbol in self.market.symbols:
+            found = np.ascontiguousarray(values(tree, self.columns[symbol]))
+            rows = self.market.rows[symbol]
+            if len(rows) < n:
+                spread = np.full(n, np.nan)
+                spread[rows] = found
+                found = spread
+            out.append(found)
+        return out[0].reshape(1, n, 1) if len(out) == 1 else np.stack(out)[:, :, np.newaxis]
+
+    def distance(self, distance: Distance | None) -> Floats:
+        if distance is None or distance.kind == "fraction":
+            return self.nothing()
+        if distance.expression is not None:
+            return self.expression(distance.expression)
+        out = self.nothing()
+        for i, symbol in enumerate(self.market.symbols):
+            unit = float(self.market.instruments[symbol].pip) if distance.kind == "pips" else 1.0
+            out[i] = distance.value * unit
+        return out
+
+    def two(self, trees: list[Expression | None]) -> Floats:
+        """A price to buy at and one to sell at, (i, n or 1, 1, 2)."""
+        sides = [self.nothing() if tree is None else self.expression(tree) for tree in trees]
+        n = max(side.shape[1] for side in sides)
+        return np.stack([np.broadcast_to(side, (side.shape[0], n, 1)) for side in sides], axis=-1)
+
+
+def _enter(side: SideRules | None, columns: Columns) -> Truths | None:
+    return None if side is None or side.enter is None else truth(side.enter, columns)
+
+
+def _leave(side: SideRules | None, columns: Columns) -> Truths | None:
+    """Whether any exit term that does not look at the position is true."""
+    found = None
+    for term in side.leave if side else ():
+        if term.condition is not None and not term.rules:
+            now = truth(term.condition, columns)
+            found = now if found is None else np.maximum(found, now)
+    return found
+
+
+def _bits(rules: Rules, n: int) -> NDArray[np.uint8]:
+    out = np.zeros(n, np.uint8)
+    sides = (
+        (rules.enter_long, LONG_ENTRY),
+        (rules.enter_short, SHORT_ENTRY),
+        (rules.leave_long, LONG_EXIT),
+        (rules.leave_short, SHORT_EXIT),
+    )
+    for found, bit in sides:
+        if found is not None:
+            out |= (found == 1).view(np.uint8) * np.uint8(bit)
+    return out
+
+
+def _price(side: SideRules | None, name: str) -> Expression | None:
+    return None if side is None else getattr(side.order, name)
+
+
+def _strength(plan: Plan, market: MarketData, columns: Mapping[str, Columns]) -> Floats:
+    """The strongest of the signals that an entry asks for; only several instruments compete for it."""
+    names = {name for side in (plan.long, plan.short) if side for name in side.strength}
+    if len(market.symbols) == 1 or not names:
+        return np.zeros((len(market.symbols), 1, 1))
+    out = np.zeros((len(market.symbols), len(market.times_ns), 1))
+    for i, symbol in enumerate(market.symbols):
+        found = [columns[symbol][name] for name in sorted(names)]
+        strengths = [np.nan_to_num(c.strength, nan=0.0) for c in found if isinstance(c, SignalColumns)]
+        out[i, market.rows[symbol], 0] = np.maximum.reduce(strengths)
+    return out
+
+
+def _volatility(plan: Plan, market: MarketData, columns: Mapping[str, Columns], pick: _Pick) -> Floats:
+    """The typical move of one bar that volatility sizing divides by, price units."""
+    sizing = plan.sizing
+    if sizing.method != "volatility":
+        return pick.nothing()
+    if sizing.column is not None:
+        return pick.expression(sizing.column)
+    if sizing.lookback is None:
+        raise RunError("volatility sizing needs a column or a lookback.", key="sizing")
+    out = np.full((len(market.symbols), len(market.times_ns), 1), np.nan)
+    for i, symbol in enumerate(market.symbols):
+        changes = pd.Series(market.frames[symbol]["close"].to_numpy(np.float64)).diff()
+        out[i, market.rows[symbol], 0] = changes.rolling(sizing.lookback).std().to_numpy()
+    return out
+
+
+def _terms(
+    plan: Plan, market: MarketData, columns: Mapping[str, Columns]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], Floats]:
+    """The exit terms that look at the position, one row a comparison."""
+    rows: list[tuple[int, ExitTerm, int]] = []
+    for side, rules in ((1, plan.long), (-1, plan.short)):
+        rows += [(side, t, k) for t in (rules.leave if rules else ()) if t.rules for k in range(len(t.rules))]
+    shape = (len(rows), len(market.symbols), len(market.times_ns) if rows else 1, 1)
+    terms = np.zeros((len(rows), 4), np.int64)
+    truths, right = np.zeros(shape, np.uint8), np.full(shape, np.nan)
+    for r, (side, term, k) in enumerate(rows):
+        rule = term.rules[k]
+        terms[r] = side, _FIELDS[rule.field], _COMPARISONS[rule.op], int(k == 0)
+        for i, symbol in enumerate(market.symbols):
+            places = market.rows[symbol]
+            is_true = 1 if term.condition is None else truth(term.condition, columns[symbol]) == 1
+            truths[r, i, places, 0] = is_true
+            right[r, i, places, 0] = values(rule.right, columns[symbol])
+    return terms, truths, right
+
+
+def changes(found: Truths | None, n: int) -> NDArray[np.bool_]:
+    """Return where a truth differs from the bar before, bool (n,)."""
+    out = np.zeros(n, np.bool_)
+    if found is not None:
+        out[1:] = found[1:] != found[:-1]
+    return out

@@ -1,0 +1,132 @@
+"""Audit: every fill and the books of a run checked against the bars, to the cent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.kernel import market as m
+from sptrader.kernel import state as k
+from sptrader.model.reasons import Reason
+from sptrader.orchestrator.backtest import Outcome
+from sptrader.orchestrator.tables import fill_rows, times
+
+Floats = NDArray[np.float64]
+CENT = 0.005
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the books say: gross (at mid) - spread - slippage - fees + financing = net = change of equity, account currency.
+
+    Open positions count with their exit half-spread. `violations` are sentences; a run with one is not to be believed.
+    """
+
+    n_fills: int
+    gross: float
+    spread: float
+    slippage: float
+    fees: float
+    financing: float
+    net: float
+    change_of_equity: float
+    violations: tuple[str, ...]
+
+
+def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
+    """Check each fill's time, side, bar and step, and the identity of costs."""
+    f = fill_rows(outcome)
+    opened = _open_positions(outcome)
+    totals = {name: float(trades[name].sum()) + opened[name] for name in _PARTS}
+    net = totals["gross"] - totals["spread_cost"] - totals["slippage_cost"] - totals["fees"] + totals["financing"]
+    books = outcome.books
+    change = float(books.equity[outcome.last - 1] - outcome.cash)
+    violations = [*_outside_bar(outcome, f), *_off_step(outcome, f)]
+    if not abs(net - change) < CENT:
+        violations.append(f"costs and results add up to {net:.6f}, but equity changed by {change:.6f}.")
+    fees = float(f[:, m.F_FEE].sum())
+    if not abs(fees - totals["fees"]) < CENT:
+        violations.append(
+            f"the fills paid fees of {fees:.6f}, but trades and open positions hold {totals['fees']:.6f}."
+        )
+    return Audit(
+        n_fills=len(f),
+        gross=totals["gross"],
+        spread=totals["spread_cost"],
+        slippage=totals["slippage_cost"],
+        fees=totals["fees"],
+        financing=totals["financing"],
+        net=net,
+        change_of_equity=change,
+        violations=tuple(violations),
+    )
+
+
+_PARTS = ("gross", "spread_cost", "slippage_cost", "fees", "financing")
+
+
+def _open_positions(outcome: Outcome) -> dict[str, float]:
+    """What the positions open at the end hold of each part, marked at the last close of their side."""
+    out = dict.fromkeys(_PARTS, 0.0)
+    s = outcome.state
+    for i, symbol in enumerate(outcome.market.symbols):
+        at = k.block(i, 1)
+        q = s[at + k.QUANTITY]
+        if q == 0.0:
+            continue
+        rows = outcome.market.rows[symbol]
+        last = int(rows[rows < outcome.last][-1])
+        price = outcome.market.kernel.price[i, last]
+        unit = s[at + k.UNREALISED] / (q * (s[at + k.MARK] - s[at + k.AVERAGE])) if s[at + k.UNREALISED] != 0.0 else 1.0
+        spread = (s[at + k.ENTRY_SPREAD] + abs(q) * (price[7] - price[3]) * 0.5) * unit
+        slippage = s[at + k.ENTRY_SLIPPAGE] * unit
+        out["spread_cost"] += spread
+        out["slippage_cost"] += slippage
+        out["gross"] += s[at + k.UNREALISED] + spread + slippage
+        out["fees"] += s[at + k.ENTRY_FEES]
+        out["financing"] += s[at + k.FINANCED]
+    return out
+
+
+def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
+    """Fills that, before slippage, lie outside their bar on the side they trade on, or that slippage made better."""
+    i, bar = f[:, m.F_INSTRUMENT].astype(np.int64), f[:, m.F_BAR].astype(np.int64)
+    is_buy = f[:, m.F_QUANTITY] > 0.0
+    price = outcome.market.kernel.price
+    at_end = f[:, m.F_REASON] == Reason.END
+    high = np.where(is_buy, price[i, bar, 5], price[i, bar, 1])
+    low = np.where(is_buy, price[i, bar, 6], price[i, bar, 2])
+    steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])
+    slack = 1e-6 * steps[i]
+    raw, filled = f[:, m.F_RAW], f[:, m.F_PRICE]
+    # the fill of an instrument whose data ended before the others' happens at its own last bar
+    is_out = ~at_end & ~((raw <= high + slack) & (raw >= low - slack))
+    is_better = np.where(is_buy, filled < raw - slack, filled > raw + slack)
+    found = [_told(outcome, f, n, "lies outside its bar") for n in np.flatnonzero(is_out)[:5]]
+    found += [_told(outcome, f, n, "is better than the market was") for n in np.flatnonzero(is_better)[:5]]
+    return found
+
+
+def _off_step(outcome: Outcome, f: Floats) -> list[str]:
+    found = []
+    for i, symbol in enumerate(outcome.market.symbols):
+        instrument = outcome.market.instruments[symbol]
+        own = np.flatnonzero(f[:, m.F_INSTRUMENT] == i)
+        pairs = ((m.F_PRICE, instrument.price_step, "price"), (m.F_QUANTITY, instrument.lot_step, "quantity"))
+        for column, step, name in pairs:
+            ratio = f[own, column] / float(step)
+            is_off = ~(np.abs(ratio - np.round(ratio)) < 1e-3)
+            explicit = name == "price" and not outcome.market.is_spread_modelled
+            if not explicit:
+                found += [_told(outcome, f, n, f"has a {name} off the step {step}") for n in own[is_off][:5]]
+    return found
+
+
+def _told(outcome: Outcome, f: Floats, n: int, what: str) -> str:
+    row = f[n]
+    when = times(outcome, row[m.F_BAR : m.F_BAR + 1])[0]
+    symbol = outcome.market.symbols[int(row[m.F_INSTRUMENT])]
+    return f"the fill of {row[m.F_QUANTITY]:,.10g} {symbol} at {row[m.F_PRICE]:.10g} on {when:%Y-%m-%d %H:%M} {what}."

@@ -1,0 +1,107 @@
+"""Backtest: a plan and bars in, the kernel's books out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.errors import RunError
+from sptrader.kernel.market import Books, Orders, make_books
+from sptrader.model.instrument import Instrument
+from sptrader.orchestrator.account import opening_state
+from sptrader.orchestrator.asks import Rules, make_orders, make_rules
+from sptrader.orchestrator.columns import Columns, make_columns
+from sptrader.orchestrator.market import MarketData, make_market
+from sptrader.strategy.plan import Plan
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything a run made, as arrays: `books` cover the bars from `first` to `last` (not included) of the market's clock."""
+
+    plan: Plan
+    market: MarketData
+    columns: Mapping[str, Columns]
+    rules: Mapping[str, Rules]
+    orders: Orders
+    books: Books
+    state: Floats
+    first: int
+    last: int
+    cash: float
+    currency: str
+
+
+def run_plan(
+    plan: Plan,
+    frames: Mapping[str, pd.DataFrame],
+    instruments: Mapping[str, Instrument],
+    *,
+    cash: float,
+    currency: str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> Outcome:
+    """Run `plan` over `frames`; bars before `start_ns` only warm up, bars after `end_ns` are not looked at.
+
+    Raises `RunError` when no bar is left to trade.
+    """
+    kept = {symbol: _until(frame, end_ns) for symbol, frame in frames.items()}
+    market = make_market(kept, plan, instruments, currency)
+    columns = {s: make_columns(plan, kept[s], instruments[s]) for s in market.symbols}
+    rules = {s: make_rules(plan, columns[s]) for s in market.symbols}
+    orders = make_orders(plan, market, columns, rules)
+    first = 0 if start_ns is None else int(np.searchsorted(market.times_ns, start_ns))
+    last = len(market.times_ns)
+    if first >= last:
+        raise RunError(
+            f"no bar lies in the period asked for: the data have {_period(market.times_ns)}.",
+            key="start",
+            value=start_ns,
+        )
+    state = opening_state(plan, market, cash)
+    books = fold(market, orders, state, first, last, has_end=plan.execution.close_at_end)
+    return Outcome(plan, market, columns, rules, orders, books, state, first, last, cash, currency)
+
+
+def fold(market: MarketData, orders: Orders, state: Floats, first: int, last: int, *, has_end: bool = False) -> Books:
+    """Replay bars `first` to `last` through `state` and return the books, filled on those bars; with `has_end` close out."""
+    from sptrader.kernel.replay import close_out, replay
+
+    n_bars = market.kernel.price.shape[1]
+    books = make_books(len(market.symbols), n_bars)
+    done = first
+    while True:
+        done = replay(market.kernel, orders, books, state, done, last)
+        if done >= last:
+            break
+        books = books._replace(fills=_longer(books.fills), orders=_longer(books.orders))
+    if has_end:
+        ends = np.array([market.rows[s][market.rows[s] < last][-1] for s in market.symbols], np.int64)
+        close_out(market.kernel, books, state, ends)
+    return books
+
+
+def _longer(rows: Floats) -> Floats:
+    out = np.empty((4 * len(rows), rows.shape[1]))
+    out[: len(rows)] = rows
+    return out
+
+
+def _until(frame: pd.DataFrame, end_ns: int | None) -> pd.DataFrame:
+    if end_ns is None or len(frame) == 0 or frame.index[-1].value <= end_ns:
+        return frame
+    return frame.iloc[: int(np.searchsorted(pd.DatetimeIndex(frame.index).as_unit("ns").asi8, end_ns, side="right"))]
+
+
+def _period(times_ns: NDArray[np.int64]) -> str:
+    if len(times_ns) == 0:
+        return "no bars up to the end"
+    ends = pd.to_datetime(times_ns[[0, -1]], utc=True)
+    return f"bars from {ends[0]:%Y-%m-%d %H:%M} to {ends[1]:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,15 @@
+"""Ids: the client order id, the same for the same decision in every mode and on every try."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def client_order_id(account: str, strategy: str, version: str, symbol: str, time_ns: int, leg: str, count: int) -> str:
+    """Return the id of an order: a hash of what it stands for, 20 hex digits.
+
+    `time_ns` is the opening time of the bar it was decided on, `leg` its part in the decision (`entry`, `exit`, `stop`,
+    `target`, `trail`), `count` tells orders apart that are equal in all that.
+    """
+    text = "\0".join((account, strategy, version, symbol, str(time_ns), leg, str(count)))
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()

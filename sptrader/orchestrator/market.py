@@ -1,0 +1,205 @@
+"""Market: the bars of all instruments on one clock, as the arrays the kernel reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.errors import DataError
+from sptrader.kernel.market import Market
+from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
+from sptrader.model.bars import BarsFacts, bars_facts
+from sptrader.model.instrument import Instrument
+from sptrader.model.session import session_labels, sessions
+from sptrader.model.timeframe import HOUR_NS, make_timeframe
+from sptrader.orchestrator.prices import TwoSided, two_sided_prices
+from sptrader.orchestrator.rates import Pair, Rate, conversion
+from sptrader.strategy.plan import Plan
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+IDLE_BARS = 5  # an entry waits for as many timeframes of in-session time without a bar, and at least an hour
+
+
+@dataclass(frozen=True)
+class MarketData:
+    """What a run sees of the market.
+
+    `times_ns` (n,) are the opens of the common clock, `rows[symbol]` (m,) where each bar of an instrument stands on it,
+    `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes account currency.
+    """
+
+    symbols: tuple[str, ...]
+    instruments: Mapping[str, Instrument]
+    frames: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, BarsFacts]
+    times_ns: Ints
+    timeframe_ns: int
+    rows: Mapping[str, Ints]
+    rates: Mapping[str, Rate]
+    is_spread_modelled: bool
+    kernel: Market
+
+    @property
+    def session(self) -> str:
+        """The trading day the account follows: that of the first instrument."""
+        return self.instruments[self.symbols[0]].session
+
+
+def make_market(
+    frames: Mapping[str, pd.DataFrame],
+    plan: Plan,
+    instruments: Mapping[str, Instrument],
+    currency: str,
+    nights: Mapping[str, Floats] | None = None,
+) -> MarketData:
+    """Put the bars of `plan`'s symbols on one clock; frames of other symbols serve to convert currencies.
+
+    `nights[symbol]` (m, 2) is the financing of one unit held long and short at each of its opens, quote currency.
+    """
+    symbols = plan.symbols
+    facts = {symbol: bars_facts(frame) for symbol, frame in frames.items()}
+    times = {symbol: np.asarray(pd.DatetimeIndex(f.index).as_unit("ns").asi8) for symbol, f in frames.items()}
+    clock = _clock([times[symbol] for symbol in symbols])
+    rows = {s: _rows(times[s], clock) for s in symbols}
+    sides = {s: two_sided_prices(frames[s], facts[s], instruments[s], plan.execution.spread) for s in symbols}
+    pairs = {
+        s: _pair(frames[s], instruments[s], sides.get(s), times[s], clock)
+        for s in frames
+        if _is_needed(symbols, instruments, currency)
+    }
+    rates = {s: conversion(instruments[s], currency, pairs) for s in symbols}
+    timeframe_ns = make_timeframe(facts[symbols[0]].timeframe).ns
+    n = len(clock)
+    is_whole = all(len(rows[s]) == 0 for s in symbols)
+    price = np.stack([_spread_out(sides[s].price, rows[s], n) for s in symbols]) if len(symbols) > 1 else None
+    if price is None:
+        price = sides[symbols[0]].price[np.newaxis]
+    flags = np.zeros((len(symbols), n), np.uint8)
+    account = _session_flags(clock, timeframe_ns, instruments[symbols[0]].session)
+    for i, symbol in enumerate(symbols):
+        own = _idle_flags(times[symbol], timeframe_ns, instruments[symbol].session) | np.uint8(HAS_BAR)
+        if nights is not None and symbol in nights:
+            own = own | np.where(nights[symbol].any(axis=1), np.uint8(NIGHTS), np.uint8(0))
+        flags[i] = account
+        if is_whole:
+            flags[i] |= own
+        else:
+            flags[i, _places(rows[symbol], n)] |= own
+        stale = rates[symbol].is_stale
+        if stale is not None:
+            flags[i, stale] |= np.uint8(STALE_RATE)
+    volume = np.stack([_spread_out(frames[s]["volume"].to_numpy(np.float64), rows[s], n) for s in symbols])
+    kernel = Market(
+        price=price,
+        volume=volume,
+        flags=flags,
+        rate=_rate_array(symbols, rates, n),
+        nights=_night_array(symbols, nights, rows, n),
+    )
+    return MarketData(
+        symbols=symbols,
+        instruments={s: instruments[s] for s in symbols},
+        frames=frames,
+        facts=facts,
+        times_ns=clock,
+        timeframe_ns=timeframe_ns,
+        rows={s: _places(rows[s], n) for s in symbols},
+        rates=rates,
+        is_spread_modelled=any(side.is_modelled for side in sides.values()),
+        kernel=kernel,
+    )
+
+
+def _clock(times: list[Ints]) -> Ints:
+    if len(times) == 1 or all(np.array_equal(times[0], other) for other in times[1:]):
+        return times[0]
+    return np.unique(np.concatenate(times))
+
+
+def _rows(times: Ints, clock: Ints) -> Ints:
+    """Where `times` stand on the clock; empty when they are the clock."""
+    return np.empty(0, np.int64) if len(times) == len(clock) else np.searchsorted(clock, times)
+
+
+def _places(rows: Ints, n: int) -> Ints:
+    return rows if len(rows) else np.arange(n)
+
+
+def _spread_out(values: Floats, rows: Ints, n: int) -> Floats:
+    if len(rows) == 0:
+        return values
+    out = np.full((n, *values.shape[1:]), np.nan)
+    out[rows] = values
+    return out
+
+
+def _is_needed(symbols: tuple[str, ...], instruments: Mapping[str, Instrument], currency: str) -> bool:
+    return any(currency not in (instruments[s].quote, instruments[s].base) for s in symbols)
+
+
+def _pair(frame: pd.DataFrame, instrument: Instrument, sides: TwoSided | None, times: Ints, clock: Ints) -> Pair:
+    """The pair's mid prices on the clock; from its two sides where they are known, else from its prices as they are."""
+    if sides is not None:
+        opened, close = (sides.price[:, 0] + sides.price[:, 4]) * 0.5, (sides.price[:, 3] + sides.price[:, 7]) * 0.5
+    else:
+        opened, close = frame["open"].to_numpy(np.float64), frame["close"].to_numpy(np.float64)
+    place = np.searchsorted(times, clock)
+    has_bar = (place < len(times)) & (times[np.minimum(place, len(times) - 1)] == clock)
+    mids = [np.full(len(clock), np.nan) for _ in range(2)]
+    for mid, values in zip(mids, (opened, close), strict=True):
+        mid[has_bar] = values[place[has_bar]]
+    return Pair(instrument, mids[0], mids[1], has_bar)
+
+
+def _session_flags(clock: Ints, timeframe_ns: int, session: str) -> NDArray[np.uint8]:
+    """Mark the first bar of each trading day, and the bars whose decision falls into a later one."""
+    labels = session_labels(clock, session)
+    decided = session_labels(clock + timeframe_ns, session)
+    flags = np.where(decided != labels, np.uint8(SESSION_ENDS), np.uint8(0))
+    is_first = np.append(True, labels[1:] != labels[:-1])
+    flags[is_first] |= np.uint8(NEW_SESSION)
+    return flags
+
+
+def _idle_flags(times: Ints, timeframe_ns: int, session: str) -> NDArray[np.uint8]:
+    """Mark the bars before which the market was open without a bar for so long that entries have expired."""
+    allowed = max(IDLE_BARS * timeframe_ns, HOUR_NS)
+    flags = np.zeros(len(times), np.uint8)
+    late = np.flatnonzero(np.diff(times) - timeframe_ns > allowed) + 1
+    for k in late:
+        since, until = int(times[k - 1]) + timeframe_ns, int(times[k])
+        days = sessions(session, since, until)
+        opens = np.clip(days.opens_ns, since, until)
+        in_session = int((np.clip(days.closes_ns, since, until) - opens).sum())
+        if in_session > allowed:
+            flags[k] = IDLE
+    return flags
+
+
+def _rate_array(symbols: tuple[str, ...], rates: Mapping[str, Rate], n: int) -> Floats:
+    if all(rates[s].rate is None for s in symbols):
+        return np.ones((len(symbols), 1, 2))
+    out = np.ones((len(symbols), n, 2))
+    for i, symbol in enumerate(symbols):
+        rate = rates[symbol].rate
+        if rate is not None:
+            out[i] = rate
+    return out
+
+
+def _night_array(
+    symbols: tuple[str, ...], nights: Mapping[str, Floats] | None, rows: Mapping[str, Ints], n: int
+) -> Floats:
+    if not nights:
+        return np.zeros((len(symbols), 1, 2))
+    out = np.zeros((len(symbols), n, 2))
+    for i, symbol in enumerate(symbols):
+        if symbol not in nights:
+            raise DataError(f"{symbol}: the financing file has no rates for it.", key="financing", value=symbol)
+        out[i, _places(rows[symbol], n)] = nights[symbol]
+    return out

@@ -1,0 +1,93 @@
+"""Rates: how an instrument's quote currency becomes the account's, through the pairs at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sptrader.errors import DataError
+from sptrader.model.instrument import CURRENCIES, Instrument
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A currency pair on the common clock: mid at each bar's `open` and `close` (n,), nan where it `has_bar` not."""
+
+    instrument: Instrument
+    open: Floats
+    close: Floats
+    has_bar: Bools
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Account currency per quote currency: `kind` `is_quote` (1), `is_base` (1 / price) or `by_pair` with `rate` (n, 2) at
+    open and close and `is_stale` (n,) where a pair on the way had no bar. `path` names the pairs."""
+
+    kind: str
+    path: tuple[str, ...] = ()
+    rate: Floats | None = None
+    is_stale: Bools | None = None
+
+
+def conversion(instrument: Instrument, currency: str, pairs: Mapping[str, Pair]) -> Rate:
+    """Return how `instrument`'s quote currency becomes `currency`: direct, inverse, or over one cross.
+
+    Raises `DataError` naming the missing pair.
+    """
+    if instrument.quote == currency:
+        return Rate("is_quote")
+    if instrument.base == currency:
+        return Rate("is_base")
+    for path in chain([[]], ([c] for c in sorted(_currencies(pairs)))):
+        legs = [instrument.quote, *path, currency]
+        steps = [_leg(a, b, pairs) for a, b in pairwise(legs)]
+        if all(step is not None for step in steps):
+            return _through([step for step in steps if step is not None])
+    direct, inverse = instrument.quote + currency, currency + instrument.quote
+    raise DataError(
+        f"{instrument.symbol}: its P&L is in {instrument.quote} and the account in {currency}, but neither {direct} nor "
+        f"{inverse} nor a cross is among the bars ({', '.join(pairs) or 'none'}); add one to the bars given.",
+        key="currency",
+        value=direct,
+    )
+
+
+def _currencies(pairs: Mapping[str, Pair]) -> set[str]:
+    return {c for p in pairs.values() for c in (p.instrument.base, p.instrument.quote)} | set(CURRENCIES)
+
+
+def _leg(from_: str, to: str, pairs: Mapping[str, Pair]) -> tuple[Pair, bool] | None:
+    """The pair that turns `from_` into `to`, and whether it does so the other way round."""
+    for pair in pairs.values():
+        if (pair.instrument.base, pair.instrument.quote) == (from_, to):
+            return pair, False
+        if (pair.instrument.base, pair.instrument.quote) == (to, from_):
+            return pair, True
+    return None
+
+
+def _through(steps: list[tuple[Pair, bool]]) -> Rate:
+    n = len(steps[0][0].open)
+    rate, is_stale = np.ones((n, 2)), np.zeros(n, np.bool_)
+    for pair, is_inverse in steps:
+        close = _carried(pair.close)
+        before = np.append(np.nan, close[:-1])
+        opened = np.where(pair.has_bar, pair.open, before)
+        mids = np.column_stack([opened, close])
+        rate *= 1.0 / mids if is_inverse else mids
+        is_stale |= ~pair.has_bar
+    return Rate("by_pair", tuple(pair.instrument.symbol for pair, _ in steps), rate, is_stale)
+
+
+def _carried(values: Floats) -> Floats:
+    """The last known value at each place."""
+    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+    return np.asarray(values[np.maximum.accumulate(known)])

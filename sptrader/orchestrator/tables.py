@@ -1,0 +1,192 @@
+"""Tables: a run's fills, trades, orders, equity, decisions and signals as frames, from the kernel's books."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.kernel import market as m
+from sptrader.model.reasons import Action, Outcome, Reason
+from sptrader.orchestrator.asks import Rules, changes
+from sptrader.orchestrator.backtest import Outcome as RunOutcome
+from sptrader.orchestrator.columns import indicator_columns, signal_columns
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def fill_rows(outcome: RunOutcome) -> Floats:
+    """Return the kernel's fills, one row each, columns `kernel.market.F_*`."""
+    return np.asarray(outcome.books.fills[: outcome.books.counts[m.N_FILLS]])
+
+
+def times(outcome: RunOutcome, rows: Floats | Ints) -> pd.DatetimeIndex:
+    """Return the opening times of the clock's bars `rows`, UTC."""
+    return pd.DatetimeIndex(outcome.market.times_ns[np.asarray(rows, np.int64)], tz="UTC")
+
+
+def symbols(outcome: RunOutcome, which: Floats | Ints) -> NDArray[np.object_]:
+    """Return the symbols of the instruments `which`."""
+    return np.asarray(outcome.market.symbols, object)[np.asarray(which, np.int64)]
+
+
+def words(codes: Floats | NDArray[np.uint8]) -> NDArray[np.object_]:
+    """Return the words of reason codes."""
+    table = np.full(256, "", object)
+    for reason in Reason:
+        table[reason] = reason.word
+    return np.asarray(table[np.asarray(codes, np.int64)])
+
+
+def trades_table(outcome: RunOutcome) -> pd.DataFrame:
+    """Return one row for each closing fill, at average price.
+
+    `pnl` is net of all its costs, `return` is pnl / entry notional; `gross` (at mid) - `spread_cost` - `slippage_cost` -
+    `fees` + `financing` = `pnl`. `mae` and `mfe` are how far the position went against and for it, account currency, both
+    at least 0. `bars_held` counts the bars completed while it was held.
+    """
+    f = fill_rows(outcome)
+    f = f[f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0]
+    quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
+    way = -np.sign(f[:, m.F_QUANTITY])
+    share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])
+    realised = (f[:, m.F_PRICE] - f[:, m.F_AVERAGE]) * way * quantity * rate
+    fees = f[:, m.F_FEE] + share * f[:, m.F_ENTRY_FEES]
+    financing = share * f[:, m.F_FINANCED]
+    spread = (share * f[:, m.F_ENTRY_SPREAD] + quantity * f[:, m.F_HALF]) * rate
+    slipped = np.abs(f[:, m.F_PRICE] - f[:, m.F_RAW])
+    slippage = (share * f[:, m.F_ENTRY_SLIPPAGE] + quantity * slipped) * rate
+    pnl = realised - fees + financing
+    entry_rate = _entry_rates(outcome, f)
+    return pd.DataFrame(
+        {
+            "symbol": symbols(outcome, f[:, m.F_INSTRUMENT]),
+            "side": np.where(way > 0, "long", "short").astype(object),
+            "quantity": quantity,
+            "entry_time": times(outcome, f[:, m.F_ENTRY_BAR] - 1 + outcome.first),
+            "entry_price": f[:, m.F_AVERAGE],
+            "exit_time": times(outcome, f[:, m.F_BAR]),
+            "exit_price": f[:, m.F_PRICE],
+            "pnl": pnl,
+            "return": pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
+            "fees": fees,
+            "bars_held": f[:, m.F_HELD].astype(np.int64),
+            "exit_reason": words(f[:, m.F_REASON]),
+            "mae": f[:, m.F_MAE] * quantity * rate,
+            "mfe": f[:, m.F_MFE] * quantity * rate,
+            "gross": realised + spread + slippage,
+            "spread_cost": spread,
+            "slippage_cost": slippage,
+            "financing": financing,
+            "ambiguous": f[:, m.F_AMBIGUOUS] > 0.0,
+        }
+    )
+
+
+def equity_table(outcome: RunOutcome) -> pd.DataFrame:
+    """Return the account at the close of each bar: `time` (the bar's open), `equity cash unrealised margin drawdown`."""
+    kept = slice(outcome.first, outcome.last)
+    books = outcome.books
+    equity, cash = books.equity[kept], books.cash[kept]
+    return pd.DataFrame(
+        {
+            "time": pd.DatetimeIndex(outcome.market.times_ns[kept], tz="UTC"),
+            "equity": equity,
+            "cash": cash,
+            "unrealised": equity - cash,
+            "margin": books.margin[kept],
+            "drawdown": books.drawdown[kept],
+        }
+    )
+
+
+def signals_table(outcome: RunOutcome) -> pd.DataFrame:
+    """Return every event of the plan's signals in the traded period: `time symbol signal type strength` and outputs."""
+    parts = []
+    for symbol in outcome.market.symbols:
+        rows = outcome.market.rows[symbol]
+        for name, signal in signal_columns(outcome.columns[symbol]).items():
+            at = np.flatnonzero(signal.codes >= 0)
+            at = at[(rows[at] >= outcome.first) & (rows[at] < outcome.last)]
+            part = {
+                "time": times(outcome, rows[at]),
+                "symbol": np.full(len(at), symbol, object),
+                "signal": np.full(len(at), name, object),
+                "type": np.asarray(signal.types, object)[signal.codes[at]] if len(at) else np.empty(0, object),
+                "strength": signal.strength[at],
+            }
+            outputs = {f"{name}.{output}": values[at] for output, values in signal.outputs.items()}
+            parts.append(pd.DataFrame({**part, **outputs}))
+    if not parts:
+        empty = {name: np.empty(0, object) for name in ("symbol", "signal", "type")}
+        return pd.DataFrame({"time": times(outcome, np.empty(0)), **empty, "strength": np.empty(0)})
+    return pd.concat(parts, ignore_index=True).sort_values(
+        ["time", "symbol", "signal"], kind="stable", ignore_index=True
+    )
+
+
+def decisions_table(outcome: RunOutcome) -> pd.DataFrame:
+    """Return a row for each bar on which a signal fired or a condition changed, with what was decided and why.
+
+    `time` is the bar's open, `decided_at` its close. `cap` names the constraint that bound the size; on a `leave` it is why
+    the other leg of a reversal was refused. `enter_long` to `exit_short` are the rules' truths (1, 0, or -1 unknown), then
+    come close and indicators, the values behind them.
+    """
+    parts = [_decisions(outcome, i, symbol) for i, symbol in enumerate(outcome.market.symbols)]
+    table = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    return table.sort_values("time", kind="stable", ignore_index=True)
+
+
+def _decisions(outcome: RunOutcome, i: int, symbol: str) -> pd.DataFrame:
+    rows = outcome.market.rows[symbol]
+    columns, rules, books = outcome.columns[symbol], outcome.rules[symbol], outcome.books
+    is_shown = books.outcome[i, rows] != 0
+    for signal in signal_columns(columns).values():
+        is_shown |= signal.codes >= 0
+    named = _named(rules)
+    for found in named.values():
+        is_shown |= changes(found, len(rows))
+    is_shown &= (rows >= outcome.first) & (rows < outcome.last)
+    at = np.flatnonzero(is_shown)
+    on = rows[at]
+    outcomes, reasons = books.outcome[i, on].copy(), books.reason[i, on].copy()
+    is_silent = outcomes == Outcome.NOTHING
+    leaves = np.zeros(len(at), np.bool_)
+    for name in ("exit_long", "exit_short"):
+        if named[name] is not None:
+            leaves |= np.asarray(named[name])[at] == 1
+    outcomes[is_silent] = Outcome.IGNORED
+    reasons[is_silent] = np.where(leaves[is_silent], Reason.NO_POSITION, Reason.CONDITIONS_NOT_MET)
+    opened = times(outcome, on)
+    table = {
+        "time": opened,
+        "symbol": np.full(len(at), symbol, object),
+        "action": np.array([Action(a).word for a in range(6)], object)[books.action[i, on]],
+        "outcome": np.array([Outcome(o).word for o in range(4)], object)[outcomes],
+        "reason": words(reasons),
+        "cap": words(books.cap[i, on]),
+        "decided_at": opened + pd.Timedelta(outcome.market.timeframe_ns, unit="ns"),
+    }
+    truths = {name: np.zeros(len(at), np.int8) if found is None else found[at] for name, found in named.items()}
+    close = outcome.market.frames[symbol]["close"].to_numpy(np.float64)[at]
+    values = {name: v[at] for name, v in indicator_columns(columns, outcome.plan).items()}
+    return pd.DataFrame({**table, **truths, "close": close, **values})
+
+
+def _named(rules: Rules) -> Mapping[str, NDArray[np.int8] | None]:
+    return {
+        "enter_long": rules.enter_long,
+        "enter_short": rules.enter_short,
+        "exit_long": rules.leave_long,
+        "exit_short": rules.leave_short,
+    }
+
+
+def _entry_rates(outcome: RunOutcome, f: Floats) -> Floats:
+    """Account currency per quote currency at the entry: 1 / price for pairs of the account's own base, else as at the exit."""
+    kinds = np.array([outcome.market.rates[s].kind == "is_base" for s in outcome.market.symbols])
+    is_base = kinds[f[:, m.F_INSTRUMENT].astype(np.int64)]
+    return np.where(is_base, 1.0 / f[:, m.F_AVERAGE], f[:, m.F_RATE])

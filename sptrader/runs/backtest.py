@@ -1,0 +1,151 @@
+"""Backtest: a strategy and bars in, a run out; finds the bars, checks them at the door, and keeps what all came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from sptrader.clock import LiveClock
+from sptrader.components.loader import registry
+from sptrader.data.load import load_bars
+from sptrader.errors import RunError
+from sptrader.model.bars import bars_facts, facts
+from sptrader.model.instrument import instrument
+from sptrader.model.period import TimeLike, period_ns, time_text
+from sptrader.orchestrator.backtest import run_plan
+from sptrader.runs.config import RunConfig
+from sptrader.runs.provenance import make_provenance
+from sptrader.runs.run import Run
+from sptrader.strategy.loader import load_strategy
+from sptrader.strategy.plan import Plan, make_plan
+from sptrader.strategy.strategy import Strategy
+
+Bars = pd.DataFrame | Mapping[str, pd.DataFrame] | str | Path | None
+
+
+def backtest(
+    strategy: Strategy | str | Path,
+    bars: Bars = None,
+    *,
+    params: Mapping[str, object] | None = None,
+    cash: float | None = None,
+    currency: str | None = None,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    basis: str | None = None,
+    seed: int = 0,
+) -> Run:
+    """Run `strategy` over `bars` and return the run.
+
+    `bars` is a frame, `{symbol: frame}` (symbols the strategy does not trade serve to convert currencies), the path of a
+    Parquet file, or None for what the strategy's market names, from the catalog. A frame without facts is taken as the
+    strategy's market; its prices' `basis` must then be said, unless the spread is 0. `params` change the strategy's
+    parameters. `cash` and `currency` (of the account), `start` and `end` (UTC, inclusive) come before the strategy's
+    own `backtest` section; bars before `start` warm up the components. `seed` is kept with the run.
+
+    Raises `StrategyError`, `DataError`, `ComponentError` or `RunError`, each saying what was wrong and what is allowed.
+    """
+    clock = LiveClock()
+    began = clock.elapsed_s()
+    loaded = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
+    plan = make_plan(loaded, params, registry())
+    frames = _frames(plan, bars, basis)
+    plan, notes = _on_these_bars(plan, frames)
+    money = plan.cash if cash is None else float(cash)
+    account = plan.currency if currency is None else currency
+    if money is None or account is None:
+        missing = "cash" if money is None else "currency"
+        raise RunError(
+            f"{missing} is not said: give sp.backtest(..., {missing}=...) or backtest.{missing} in {loaded.source_path}.",
+            key=missing,
+        )
+    if not 0.0 < money < float("inf"):
+        raise RunError(f"cash was {money}; allowed is an amount above 0.", key="cash", value=money)
+    first_ns, last_ns = period_ns(start if start is not None else plan.start, end if end is not None else plan.end)
+    known = {s: plan.instruments.get(s) or instrument(s, loaded.market.instruments) for s in frames}
+    outcome = run_plan(plan, frames, known, cash=money, currency=account, start_ns=first_ns, end_ns=last_ns)
+    config = RunConfig(
+        mode="backtest",
+        cash=money,
+        currency=account,
+        start="" if first_ns is None else time_text(first_ns),
+        end="" if last_ns is None else time_text(last_ns),
+        seed=seed,
+        parameters=dict(plan.parameters),
+    )
+    provenance = make_provenance(outcome, config, wall_time_s=clock.elapsed_s() - began, made_at_ns=clock.now_ns())
+    return Run(outcome, config, provenance, strategy=loaded, warnings=notes)
+
+
+def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame]:
+    """The checked bars by symbol."""
+    if bars is None:
+        if not plan.symbols or not plan.timeframe:
+            raise RunError("the strategy names no market; give bars.", key="bars")
+        return {symbol: load_bars(symbol, plan.timeframe) for symbol in plan.symbols}
+    if isinstance(bars, Mapping):
+        if not bars:
+            raise RunError("bars was an empty mapping; give at least one frame.", key="bars")
+        return {str(symbol): _frame(plan, frame, basis, str(symbol)) for symbol, frame in bars.items()}
+    if isinstance(bars, pd.DataFrame):
+        frame = _frame(plan, bars, basis, None)
+    elif isinstance(bars, (str, Path)):
+        frame = (
+            load_bars(Path(bars), basis=basis) if Path(bars).suffix else load_bars(str(bars), plan.timeframe or None)
+        )
+    else:
+        raise RunError(
+            f"bars was of type {type(bars).__name__}; allowed are a DataFrame, {{symbol: DataFrame}}, a path, or None.",
+            key="bars",
+        )
+    return {bars_facts(frame).symbol: frame}
+
+
+def _frame(plan: Plan, frame: object, basis: str | None, symbol: str | None) -> pd.DataFrame:
+    """A frame with its facts, checked; what it does not say is taken from the strategy's market."""
+    if not isinstance(frame, pd.DataFrame):
+        raise RunError(
+            f"the bars of {symbol} were of type {type(frame).__name__}; allowed is a DataFrame.",
+            key="bars",
+            value=symbol,
+        )
+    known = facts(frame)
+    only = plan.symbols[0] if len(plan.symbols) == 1 else None
+    spread = plan.execution.spread
+    is_free = spread is not None and spread.value == 0.0 and "spread" not in frame.columns
+    return load_bars(
+        frame,
+        known.get("timeframe") or plan.timeframe or None,
+        symbol=known.get("symbol") or symbol or only,
+        basis=known.get("basis") or basis or ("mid" if is_free else None),
+    )
+
+
+def _on_these_bars(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> tuple[Plan, tuple[str, ...]]:
+    """The plan for the bars at hand: a single frame stands in for a single symbol, and that is noted."""
+    notes = []
+    symbols = plan.symbols
+    if len(frames) == 1 and len(symbols) <= 1:
+        given = next(iter(frames))
+        if symbols and symbols[0] != given:
+            notes.append(f"the strategy names {symbols[0]}; it ran on {given}.")
+        symbols = (given,)
+    missing = [symbol for symbol in symbols if symbol not in frames]
+    if missing or not symbols:
+        raise RunError(
+            f"bars of {', '.join(missing) or 'the market'} are missing; given were {', '.join(frames)}.", key="bars"
+        )
+    timeframes = {bars_facts(frames[symbol]).timeframe for symbol in frames}
+    if len(timeframes) > 1:
+        raise RunError(
+            f"the bars were of different timeframes ({', '.join(sorted(timeframes))}); allowed is one.", key="bars"
+        )
+    timeframe = timeframes.pop()
+    if plan.timeframe and plan.timeframe != timeframe:
+        notes.append(f"the strategy names {plan.timeframe} bars; it ran on {timeframe} bars.")
+    declared = plan.strategy.market.instruments
+    instruments = {symbol: plan.instruments.get(symbol) or instrument(symbol, declared) for symbol in symbols}
+    return replace(plan, symbols=symbols, instruments=instruments, timeframe=timeframe), tuple(notes)

@@ -1,0 +1,257 @@
+"""Run: one execution of one strategy on one data set with one parameter set, and everything it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sptrader.errors import RunError
+from sptrader.kernel import state as k
+from sptrader.orchestrator.audit import Audit, audit
+from sptrader.orchestrator.backtest import Outcome
+from sptrader.orchestrator.columns import indicator_columns, signal_columns
+from sptrader.orchestrator.explain import Explanation, explain
+from sptrader.orchestrator.orders import order_tables
+from sptrader.orchestrator.tables import decisions_table, equity_table, signals_table, trades_table
+from sptrader.performance.costs import CostSplit
+from sptrader.performance.report import metrics
+from sptrader.performance.returns import (
+    AccountSeries,
+    SessionReturns,
+    buy_and_hold_return,
+    empty_session_warnings,
+    session_returns,
+)
+from sptrader.runs.config import RunConfig
+from sptrader.strategy.plan import signal_type_doubts
+from sptrader.strategy.strategy import Strategy
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from sptrader.runs.sections import Section
+
+
+class Run:
+    """What one run made: `metrics`, the tables of SPEC 9, and how to look at them.
+
+    Tables are made when first asked for and are the same bytes for the same inputs. `run.explain(time)` tells what led to
+    the decision of one bar.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome | Callable[[], Outcome],
+        config: RunConfig,
+        provenance: Mapping[str, Any],
+        *,
+        strategy: Strategy,
+        warnings: tuple[str, ...] = (),
+        stored: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Hold an outcome, or, for a run from a folder, its `stored` tables and what makes the outcome again."""
+        self._given = outcome
+        self.config = config
+        self.strategy = strategy
+        self.provenance = dict(provenance)
+        self._warnings = warnings
+        self.__dict__.update(stored or {})
+        if stored is None and self.audit.violations:
+            raise RunError(
+                "the fill audit failed: " + " ".join(self.audit.violations), key="audit", value=self.id, is_failure=True
+            )
+
+    @cached_property
+    def _outcome(self) -> Outcome:
+        return self._given() if callable(self._given) else self._given
+
+    @property
+    def id(self) -> str:
+        """The run's name: a hash of all it depends on, so that equal inputs give equal ids."""
+        return str(self.provenance["id"])
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The value of every parameter of the strategy."""
+        return self.config.parameters
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The instruments it traded."""
+        return tuple(self.provenance["symbols"])
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """One row for each closing fill; see `sptrader.orchestrator.tables.trades_table`."""
+        return trades_table(self._outcome)
+
+    @property
+    def orders(self) -> pd.DataFrame:
+        """Every order with its status; see `sptrader.orchestrator.orders.order_tables`."""
+        return self._order_tables[0]
+
+    @property
+    def fills(self) -> pd.DataFrame:
+        """Every fill with its costs, account currency."""
+        return self._order_tables[1]
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """The account at the close of each bar: `time equity cash unrealised margin drawdown`."""
+        return equity_table(self._outcome)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """What was decided on each bar on which a signal fired or a condition changed, and why."""
+        return decisions_table(self._outcome)
+
+    @cached_property
+    def signals(self) -> pd.DataFrame:
+        """Every event of the strategy's signals."""
+        return signals_table(self._outcome)
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Every metric by name; definitions in `sptrader.performance.definitions.DEFINITIONS`."""
+        s = self._outcome.state
+        return metrics(
+            self._account,
+            self.trades,
+            benchmark_return=self._benchmark_return(),
+            bars_positioned=int(s[k.N_EXPOSED]),
+            traded_notional=float(s[k.TURNOVER]),
+            fees=float(s[k.FEES]),
+        )
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The check of every fill and of the books."""
+        return audit(self._outcome, self.trades)
+
+    @cached_property
+    def session_returns(self) -> SessionReturns:
+        """One return for each trading day."""
+        return session_returns(self._account)
+
+    @cached_property
+    def costs(self) -> CostSplit:
+        """Gross result, each cost, and what is left of it; open positions included."""
+        a = self.audit
+        return CostSplit(a.gross, a.spread, a.slippage, a.fees, -a.financing, a.net)
+
+    @property
+    def bars(self) -> dict[str, pd.DataFrame]:
+        """The bars of each instrument in the traded period."""
+        market = self._outcome.market
+        return {symbol: market.frames[symbol].iloc[self._own(symbol)] for symbol in market.symbols}
+
+    @property
+    def inputs(self) -> dict[str, pd.DataFrame]:
+        """All bars the run read, warm-up and conversion pairs included."""
+        return dict(self._outcome.market.frames)
+
+    @property
+    def columns(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """The indicators of each instrument, aligned with `bars`."""
+        return {
+            symbol: {
+                name: values[self._own(symbol)]
+                for name, values in indicator_columns(self._outcome.columns[symbol], self._outcome.plan).items()
+            }
+            for symbol in self._outcome.market.symbols
+        }
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know before believing the numbers."""
+        found = list(self._warnings)
+        found += self.strategy.warnings
+        symbol = self._outcome.market.symbols[0]
+        found += signal_type_doubts(self._outcome.plan, signal_columns(self._outcome.columns[symbol]))
+        if self._outcome.market.is_spread_modelled:
+            found.append("spread: modelled (from a constant or a mean per bar, not from quotes of both sides).")
+        found += empty_session_warnings(self.session_returns)
+        return tuple(found)
+
+    def explain(self, time: str | pd.Timestamp, symbol: str | None = None) -> Explanation:
+        """Tell everything that led to the decision of the bar that opened at `time` (UTC); `symbol` where there are several.
+
+        Raises `RunError` for a time at which no bar opened, naming the nearest ones.
+        """
+        return explain(self._outcome, time, symbol)
+
+    def plot(self, name: str = "dashboard", *, symbol: str | None = None, theme: str = "light") -> Figure:
+        """Return a Plotly figure: `dashboard`, `price`, `equity`, `monthly`, `results` or `costs`."""
+        from sptrader.runs.figures import run_figure
+
+        return run_figure(self, name, symbol=symbol, theme=theme)
+
+    def section(self, name: str, *, symbol: str | None = None, theme: str = "light") -> Section:
+        """Return one part of the report, which a notebook shows: `summary`, `price`, `metrics`, ..."""
+        from sptrader.runs.sections import section
+
+        return section(self, name, symbol=symbol, theme=theme)
+
+    def report(self, out: str | Path = "report.html", *, script: str = "inline", theme: str = "light") -> Path:
+        """Write the report as one self-contained HTML file and return its path."""
+        from sptrader.runs.report import save_run_report
+
+        return save_run_report(self, out, script=script, theme=theme)
+
+    def save(self, folder: str | Path = "runs") -> Path:
+        """Write the run's folder below `folder` and return it."""
+        from sptrader.runs.store import save_run
+
+        return save_run(self, folder)
+
+    def __repr__(self) -> str:
+        m = self.metrics
+        return (
+            f"Run {self.id}: {self.strategy.name} on {', '.join(self.symbols)}, {m['trades']:.0f} trades, "
+            f"return {m['total_return']:.2%}, Sharpe {m['sharpe']:.2f}, largest drawdown {m['max_drawdown']:.2%}"
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self.section("summary")._repr_mimebundle_()["text/html"]}
+
+    @cached_property
+    def _order_tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return order_tables(self._outcome)
+
+    @cached_property
+    def _account(self) -> AccountSeries:
+        o = self._outcome
+        kept = slice(o.first, o.last)
+        return AccountSeries(
+            o.market.times_ns[kept], o.books.equity[kept], o.cash, o.market.timeframe_ns, o.market.session
+        )
+
+    def _own(self, symbol: str) -> slice:
+        rows = self._outcome.market.rows[symbol]
+        first, last = np.searchsorted(rows, [self._outcome.first, self._outcome.last])
+        return slice(int(first), int(last))
+
+    def _benchmark_return(self) -> float:
+        """Buy and hold of the same instruments, from the first open to the last close, in account currency."""
+        market = self._outcome.market
+        first_prices, last_prices = [], []
+        for i, symbol in enumerate(market.symbols):
+            own = market.rows[symbol][self._own(symbol)]
+            if len(own) == 0:
+                continue
+            rate, kind = market.rates[symbol].rate, market.rates[symbol].kind
+            ends = [(own[0], 0, 4), (own[-1], 3, 7)]
+            mids = [(market.kernel.price[i, t, bid] + market.kernel.price[i, t, ask]) / 2 for t, bid, ask in ends]
+            if kind == "is_base":
+                mids = [1.0, 2.0 - mids[0] / mids[1]]  # what a long of the base earns, in the base
+            elif rate is not None:
+                mids = [mids[0] * rate[own[0], 0], mids[1] * rate[own[-1], 1]]
+            first_prices.append(float(mids[0]))
+            last_prices.append(float(mids[1]))
+        return buy_and_hold_return(first_prices, last_prices)

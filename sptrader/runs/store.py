@@ -1,0 +1,125 @@
+"""Store: a run's folder, written and read back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sptrader.components.loader import registry
+from sptrader.data.load import load_bars
+from sptrader.data.parquet import save_bars
+from sptrader.errors import DataError, RunError, did_you_mean
+from sptrader.model.instrument import instrument
+from sptrader.model.period import period_ns
+from sptrader.orchestrator.audit import Audit
+from sptrader.orchestrator.backtest import Outcome, run_plan
+from sptrader.runs.config import RunConfig
+from sptrader.runs.run import Run
+from sptrader.strategy.loader import read_strategy
+from sptrader.strategy.plan import make_plan
+
+TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
+
+
+def save_run(run: Run, folder: str | Path = "runs") -> Path:
+    """Write `run` to `folder/<id>`: `run.json`, `metrics.json`, its tables, and the strategy and bars it can be made of again.
+
+    The same run gives the same bytes, but for the times in `run.json`. Files are replaced whole.
+    """
+    target = Path(folder) / run.id
+    target.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        _write(target / f"{name}.parquet", partial(getattr(run, name).to_parquet, index=False))
+    for symbol, frame in run.inputs.items():
+        _write(target / "inputs" / f"{symbol}.parquet", partial(save_bars, frame))
+    _write_text(target / "inputs" / "strategy.yaml", run.strategy.source_text)
+    metrics = {name: None if math.isnan(value) else value for name, value in run.metrics.items()}
+    _write_text(target / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    facts = {**run.provenance, "audit": asdict(run.audit), "warnings": list(run.warnings)}
+    _write_text(target / "run.json", json.dumps(facts, indent=2, default=str) + "\n")
+    return target
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read the run saved in `folder`; what is not stored (columns, explanations) is made again from its inputs when asked for.
+
+    Raises `RunError` for a folder that holds no run, or whose run comes out differently when made again.
+    """
+    path = Path(folder)
+    if not (path / "run.json").is_file():
+        near = [p.name for p in path.parent.iterdir() if (p / "run.json").is_file()] if path.parent.is_dir() else []
+        raise RunError(
+            f"{path} holds no run (no run.json){did_you_mean(path.name, near) or '.'}", path=path, value=str(folder)
+        )
+    try:
+        facts = json.loads((path / "run.json").read_text())
+        metrics = json.loads((path / "metrics.json").read_text())
+        tables = {name: pd.read_parquet(path / f"{name}.parquet") for name in TABLES}
+    except (OSError, ValueError, DataError) as error:
+        raise RunError(f"{path}: the run cannot be read: {error}", path=path) from error
+    config = RunConfig(mode=facts["mode"], parameters=facts["parameters"], **facts["config"])
+    strategy = read_strategy((path / "inputs" / "strategy.yaml").read_text(), path=facts["strategy_path"])
+    books = facts.pop("audit")
+    warnings = tuple(facts.pop("warnings"))
+    stored = {
+        "trades": tables["trades"],
+        "equity": tables["equity"],
+        "decisions": tables["decisions"],
+        "signals": tables["signals"],
+        "_order_tables": (tables["orders"], tables["fills"]),
+        "metrics": {name: math.nan if value is None else value for name, value in metrics.items()},
+        "audit": Audit(**{**books, "violations": tuple(books["violations"])}),
+        "warnings": warnings,
+    }
+    return Run(_again(path, facts, config), config, facts, strategy=strategy, stored=stored)
+
+
+def saved_runs(folder: str | Path = "runs") -> list[Path]:
+    """Return the folders below `folder` that hold a run, newest first."""
+    root = Path(folder)
+    found = [p.parent for p in root.glob("*/run.json")] if root.is_dir() else []
+    return sorted(found, key=lambda p: (p / "run.json").stat().st_mtime_ns, reverse=True)
+
+
+def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[], Outcome]:
+    def make() -> Outcome:
+        strategy = read_strategy((path / "inputs" / "strategy.yaml").read_text(), path=facts["strategy_path"])
+        plan = make_plan(strategy, config.parameters, registry())
+        frames = {symbol: load_bars(path / "inputs" / f"{symbol}.parquet") for symbol in facts["data"]}
+        symbols = tuple(facts["symbols"])
+        known = {s: instrument(s, strategy.market.instruments) for s in frames}
+        plan = replace(plan, symbols=symbols, instruments={s: known[s] for s in symbols}, timeframe=facts["timeframe"])
+        first_ns, last_ns = period_ns(config.start or None, config.end or None)
+        outcome = run_plan(
+            plan, frames, known, cash=config.cash, currency=config.currency, start_ns=first_ns, end_ns=last_ns
+        )
+        final = float(outcome.books.equity[outcome.last - 1])
+        stored = float(pd.read_parquet(path / "equity.parquet", columns=["equity"])["equity"].iloc[-1])
+        if final != stored:
+            raise RunError(
+                f"{path}: made again from its inputs the run ends at {final:,.2f}, but {stored:,.2f} is stored; "
+                "components or the engine have changed since.",
+                path=path,
+                is_failure=True,
+            )
+        return outcome
+
+    return make
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    write(draft)
+    draft.replace(path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    _write(path, lambda draft: draft.write_text(text, encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], *, is_debugging: bool) -> int:
-    import click
+    import typer
+    from typer.exceptions import TyperException
 
     from sptrader.cli.app import app
     from sptrader.errors import SptraderError, StrategyError
@@ -34,10 +36,13 @@ def _run(given: list[str], *, is_debugging: bool) -> int:
         if is_debugging:
             raise
         return 1 if error.is_failure else 2
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except typer.Exit as leave:
+        return leave.exit_code
+    except TyperException as error:  # a usage error: shows what was wrong and how to get help
+        usage: Any = error
+        usage.show()
+        return int(usage.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         print("sptrader: stopped.", file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -20,7 +20,7 @@ app = typer.Typer(help="Saved runs.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Option(help="Where runs are saved.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Name = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its id below the folder of runs.")]
-_SHOWN = ("trades", "total_return", "sharpe", "max_drawdown", "profit_factor")
+_SHOWN = {"trades": "trades", "total_return": "return", "sharpe": "sharpe", "max_drawdown": "drawdown"}
 
 
 @app.command("list")
@@ -31,11 +31,11 @@ def list_runs(folder: Folder = Path("runs"), as_json: AsJson = False) -> None:
         print(json.dumps({"runs": [summary(run, path) for path, run in found]}))
         return
     table = Table(box=None, header_style="bold")
-    for head in ("run", "made at", *_SHOWN):
-        table.add_column(head, overflow="fold", justify="left" if head in ("run", "made at") else "right")
+    for head in ("run", "made at", *_SHOWN.values()):
+        table.add_column(head, no_wrap=True, justify="left" if head in ("run", "made at") else "right")
     for _, run in found:
         values = [metric_text(name, run.metrics[name], currency=run.config.currency) for name in _SHOWN]
-        table.add_row(escape(run.id), str(run.provenance["made_at"]), *values)
+        table.add_row(escape(run.id), str(run.provenance["made_at"])[:16], *values)
     Console().print(table if found else f"no runs in {folder}")
 
 

@@ -30,6 +30,7 @@ _POOL = (
     (RefInstrument("EURGBP", margin_rate=0.05, lot_step=1000.0, min_quantity=1000.0, conversion="pair"), 85_000),
     (RefInstrument("ACME", price_step=0.01, contract_size=1.0, margin_rate=0.5), 10_000),
 )
+_DISTANCES = (1, 2, 3, 4, 6, 9, 2.5, 15, 25)  # of stops and targets, in steps
 _START_NS = 1_483_344_000_000_000_000
 
 
@@ -62,7 +63,7 @@ def rules(draw: st.DrawFn) -> RefRules:
         order_kind=draw(st.sampled_from(("market", "limit", "stop", "stop_limit"))),
         time_in_force=draw(st.sampled_from(("gtc", "gtc", "gtc", "day", "ioc"))),
         expires_bars=draw(st.sampled_from((0, 0, 1, 2, 5))),
-        stop_kind=draw(st.sampled_from(("price", "fraction")) if sizing == "risk" else kinds),
+        stop_kind=draw(kinds),
         target_kind=draw(kinds),
         trail_kind=draw(kinds),
         max_holding=draw(st.sampled_from((0, 0, 0, 1, 3, 8))),
@@ -135,7 +136,7 @@ class _Market:
             return facts
         bid, ask = self._steps()
         facts["bid"], facts["ask"] = (_prices(bid, step), _prices(ask, step))
-        facts["volume"] = float(random.randint(1_000, 500_000))
+        facts["volume"] = float(random.randint(1_000, 500_000)) if random.random() > 0.05 else random.choice((0.0, NAN))
         if self.financed and self.boundaries:
             nights = self.boundaries * random.choice((1, 1, 1, 3))
             facts["finance_long"] = float(-nights * Decimal(repr(step)) * Decimal("0.7"))
@@ -149,17 +150,24 @@ def _prices(steps: list[int], step: float) -> Prices:
     return opened, high, low, closed
 
 
-def _signals(random: Random, instrument: RefInstrument, bar: RefBar, setting: RefRules, busy: float) -> RefSignals:
+def _fraction(random: Random, instrument: RefInstrument, steps: int) -> float:
+    """A distance of 1 to 25 steps as a fraction of the price, the same for a whole run."""
+    return float(f"{random.choice(_DISTANCES) / steps:.4g}")
+
+
+def _signals(
+    random: Random, instrument: RefInstrument, bar: RefBar, setting: RefRules, fractions: tuple[float, ...], busy: float
+) -> RefSignals:
     """Signals of one bar; distances are 1 to 25 steps, at times halves or nan."""
     if not bar.has_bar:
         return RefSignals()
     step, close = instrument.price_step, bar.bid[3]
 
-    def distance(kind: str) -> float:
-        steps = random.choice((1, 2, 3, 4, 6, 9, 2.5, 15, 25))
-        if random.random() < 0.02:
-            return NAN
-        return float(f"{steps * step / close:.4g}") if kind == "fraction" else float(f"{steps * step:.6g}")
+    def distance(kind: str, fraction: float = NAN) -> float:
+        steps = random.choice(_DISTANCES)
+        if kind == "fraction":
+            return fraction
+        return float(f"{steps * step:.6g}") if random.random() > 0.02 else NAN
 
     def order_prices(away: int) -> tuple[float, float]:
         """A price for a buy and one for a sell, `away` steps in the direction of the order; at times between steps."""
@@ -178,9 +186,9 @@ def _signals(random: Random, instrument: RefInstrument, bar: RefBar, setting: Re
         leave_long=random.random() < (busy if short else busy / 4),
         leave_short=random.random() < (busy if long else busy / 4),
         strength=random.choice((0.25, 0.5, 1.0)),
-        stop=distance(setting.stop_kind),
-        target=distance(setting.target_kind),
-        trail=distance(setting.trail_kind),
+        stop=distance(setting.stop_kind, fractions[0]),
+        target=distance(setting.target_kind, fractions[1]),
+        trail=distance(setting.trail_kind, fractions[2]),
         volatility=distance("price"),
         order_price=order,
         limit_price=(
@@ -212,16 +220,21 @@ def make_case(
     markets = [_Market(*_POOL[i], Random(seed * 7 + i), wild, financed) for i in chosen]
     for market in markets:
         market.last += random.randint(-50, 50)
+    fractions = [
+        tuple(_fraction(random, i, m.last) for _ in range(3)) for i, m in zip(instruments, markets, strict=True)
+    ]
     time_ns, session_ns, label, left = _START_NS, 0, 0, random.randint(3, 12)
     crossed = False
     bars: list[list[RefBar]] = []
     signals: list[list[RefSignals]] = []
     while len(bars) < n_rows:
         facts = [market.row(first=not bars, boundary=crossed) for market in markets]
-        row = [RefBar(time_ns=time_ns, session_label=label, session_ns=session_ns, **f) for f in facts]
+        place = {"session_label": label, "session_ns": session_ns, "session_ends": left == 1}
+        row = [RefBar(time_ns=time_ns, **place, **f) for f in facts]
         if any(bar.has_bar for bar in row):
             bars.append(row)
-            signals.append([_signals(random, i, b, setting, busy) for i, b in zip(instruments, row, strict=True)])
+            each = zip(instruments, row, fractions, strict=True)
+            signals.append([_signals(random, i, b, setting, f, busy) for i, b, f in each])
         time_ns, session_ns, left = time_ns + setting.timeframe_ns, session_ns + setting.timeframe_ns, left - 1
         crossed = left == 0
         if crossed:

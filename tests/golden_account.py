@@ -226,9 +226,9 @@ ACCOUNT = [
         ),
         fills=[],
         decisions=[
-            (0, "enter_long", "refused", "unknown_value", ""),
+            (0, "enter_long", "refused", "distance_unknown", ""),
             (1, "enter_long", "refused", "hours", ""),
-            (2, "enter_long", "refused", "unknown_rate", ""),
+            (2, "enter_long", "refused", "rate_stale", ""),
         ],
     ),
     Golden(
@@ -271,7 +271,11 @@ ACCOUNT = [
         fills=[(1, "50", "100.00", "entry", False), (3, "-50", "78.00", "margin_call", False)],
         trades=[("long", 1, 3, "-1100.00", "margin_call")],
         equity={2: "-50.00", 3: "-100.00"},
-        decisions=[(0, "enter_long", "ordered", "entry", ""), (3, "enter_long", "refused", "ended", "")],
+        decisions=[
+            (0, "enter_long", "ordered", "entry", ""),
+            (2, "exit", "ordered", "margin_call", ""),
+            (3, "enter_long", "refused", "halted", ""),
+        ],
     ),
     Golden(
         # Row 2: 1,000 -> 949, a drawdown of 5.1 %. Out at 94.50: 945. Halted for good, also in the next session.
@@ -287,7 +291,7 @@ ACCOUNT = [
         trades=[("long", 1, 3, "-55.00", "risk_halt")],
         decisions=[
             (0, "enter_long", "ordered", "entry", ""),
-            (2, "add_long", "ignored", "leaving", ""),
+            (2, "exit", "ordered", "risk_halt", "in_position"),
             (4, "enter_long", "refused", "halted", ""),
         ],
     ),
@@ -312,7 +316,9 @@ ACCOUNT = [
         trades=[("long", 1, 3, "-32.00", "daily_loss"), ("long", 4, 6, "-30.00", "daily_loss")],
         decisions=[
             (0, "enter_long", "ordered", "entry", ""),
+            (2, "exit", "ordered", "daily_loss", ""),
             (3, "enter_long", "ordered", "entry", ""),
+            (5, "exit", "ordered", "daily_loss", ""),
             (6, "enter_long", "refused", "halted_for_the_day", ""),
         ],
     ),

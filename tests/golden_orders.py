@@ -314,7 +314,7 @@ ORDERS = [
         name="an exit rule cancels the working entry of its side",
         case=one(_BELOW, {0: _SMALL_LIMIT, 2: RefSignals(leave_long=True)}, order_kind="limit"),
         fills=[],
-        ends=[("cancelled", "signal")],
+        ends=[("cancelled", "exit")],
     ),
     Golden(
         # 10 at 100 (stop 98, target 105) and 10 at 103 (stop 101): average 101.50, stop 101, target 105. Row 3 falls to 100.90:

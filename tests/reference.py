@@ -39,7 +39,8 @@ class Engine(Match):
             self.margins[k] = ZERO
             if position is not None:
                 price = self.mark_of(k, position)
-                self.equity += self.unrealised(k, position, price)
+                self.worth[k] = self.unrealised(k, position, price)
+                self.equity += self.worth[k]
                 self.margins[k] = position.quantity * price * self.rate(k, price) * self.margin_rate[k]
         self.peak = max(self.peak, self.equity)
 
@@ -48,14 +49,16 @@ class Engine(Match):
             self.ended = True
             self.stop_everything("margin_call")
             return
-        staying = sum(self.margins)
-        # Largest first; the strategy's order where they are equal.
-        for k in sorted(range(len(self.margins)), key=lambda k: -self.margins[k]):
+        if self.equity >= sum(self.margins) / 2:
+            return
+        # Those that close anyway do not count; largest first, the strategy's order where they are equal.
+        stays = [k for k, p in enumerate(self.positions) if p is not None and self.exits[k] is None]
+        staying = sum(self.margins[k] for k in stays)
+        for k in sorted(stays, key=lambda k: -self.margins[k]):
             if self.equity >= staying / 2:
                 break
-            if self.positions[k] is not None:
-                self.order_exit(k, "margin_call")
-                staying -= self.margins[k]
+            self.order_exit(k, "margin_call")
+            staying -= self.margins[k]
 
     def close_all_at_end(self) -> None:
         for k, position in enumerate(self.positions):
@@ -97,7 +100,10 @@ class Engine(Match):
 
     def decide(self) -> None:
         here = [k for k in range(len(self.instruments)) if self.bar(k).has_bar]
-        ordered_exits = {k: self.decide_exit(k) for k in here}
+        flattened = {
+            k: "" if (order := self.exits[k]) is None else order.reason for k in here
+        }  # by a limit, on this row
+        ordered_exits = {k: self.decide_exit(k) or flattened[k] for k in here}
         wanted: list[tuple[int, str, int]] = []
         for k in here:
             signals = self.case.signals[self.t][k]
@@ -105,13 +111,13 @@ class Engine(Match):
                 self.conclude(k, "both", "refused", "both_sides", ordered_exits[k])
             elif signals.enter_long or signals.enter_short:
                 side = 1 if signals.enter_long else -1
-                action, ignored = self.entry_action(k, side, signals)
+                action, ignored = self.entry_action(k, side, signals, flattened=bool(flattened[k]))
                 if ignored:
                     self.conclude(k, action, "ignored", ignored, ordered_exits[k])
                 else:
                     wanted.append((k, action, side))
             elif ordered_exits[k]:
-                self.conclude(k, "exit", "ordered", ordered_exits[k], ordered_exits[k])
+                self.conclude(k, "exit", "ordered", ordered_exits[k], "")
         wanted.sort(key=lambda w: -exact(self.case.signals[self.t][w[0]].strength))  # stable: then the strategy's order
         for k, action, side in wanted:
             self.decide_entry(k, action, side, ordered_exits[k])
@@ -120,17 +126,17 @@ class Engine(Match):
             if since is not None:
                 self.bars_since_loss[k] = since + 1
 
-    def conclude(
-        self, k: int, action: str, outcome: str, reason: str, exit_: str, cap: str = "", quantity: Decimal = ZERO
-    ) -> None:
-        symbol = self.instruments[k].symbol
-        self.out.decisions.append(RefDecision(self.t, symbol, action, outcome, reason, cap, exit_, quantity))
+    def conclude(self, k: int, action: str, outcome: str, reason: str, exit_: str, cap: str = "") -> None:
+        """Write the decision; where an exit is ordered and no entry, it is the exit's, and why there is no entry is its cap."""
+        if exit_ and outcome != "ordered":
+            action, outcome, reason, cap = "exit", "ordered", exit_, reason
+        self.out.decisions.append(RefDecision(self.t, self.instruments[k].symbol, action, outcome, reason, cap))
 
     def decide_exit(self, k: int) -> str:
         """Order the exit that the rules ask for; the reason, or empty."""
         signals, position, entry = self.case.signals[self.t][k], self.positions[k], self.entries[k]
         if entry is not None and (signals.leave_long if entry.order.side > 0 else signals.leave_short):
-            self.end_entry(k, "cancelled", "signal")
+            self.end_entry(k, "cancelled", "exit")
         if position is None:
             return ""
         reason = ""
@@ -140,20 +146,19 @@ class Engine(Match):
             reason = "max_holding"
         return reason if reason and self.order_exit(k, reason) else ""
 
-    def entry_action(self, k: int, side: int, signals: RefSignals) -> tuple[str, str]:
+    def entry_action(self, k: int, side: int, signals: RefSignals, *, flattened: bool) -> tuple[str, str]:
         """What an entry of `side` would be, and why it is ignored (empty: it is not)."""
         word, position, entry = ("long" if side > 0 else "short"), self.positions[k], self.entries[k]
         action = f"enter_{word}"
         if position is not None and position.direction == side:
             action = f"add_{word}"
-            if self.exits[k] is not None:  # it is being closed: nothing is added to it
-                return action, "leaving"
-            if position.adds >= self.rules.pyramiding:
+            # to what is being closed nothing is added
+            if self.exits[k] is not None or position.adds >= self.rules.pyramiding:
                 return action, "in_position"
         elif position is not None:
             action = f"reverse_{word}"
             left = signals.leave_long if position.direction > 0 else signals.leave_short
-            if not (left or self.rules.reverse):
+            if flattened or not (left or self.rules.reverse):
                 return action, "against_position"
         if entry is not None and entry.order.side == side:
             return action, "working_entry"
@@ -161,19 +166,21 @@ class Engine(Match):
 
     def decide_entry(self, k: int, action: str, side: int, exit_: str) -> None:
         signals = self.case.signals[self.t][k]
-        reason, cap, quantity = self.refusal(k, signals), "", ZERO
+        reason, cap, quantity = self.refusal(k, side, signals), "", None
         price = self.side(k, side).close
         if not reason:
             quantity, cap = self.size(k, side, price, signals, reversing=action.startswith("reverse"))
-            if quantity < exact(self.instruments[k].min_quantity):
+            if quantity is None:
+                reason = "size_unknown"
+            elif quantity < exact(self.instruments[k].min_quantity):
                 reason = "below_minimum"
         if reason:
             self.conclude(k, action, "refused", reason, exit_, cap)
             return
         if self.entries[k] is not None:
             self.end_entry(k, "replaced", "replaced")
-        if action.startswith("reverse") and self.order_exit(k, "signal"):
-            exit_ = "signal"
+        if action.startswith("reverse"):
+            self.order_exit(k, "signal")
         kind, step = self.rules.order_kind, self.step[k]
         first, second = (None, None)
         if kind != "market":
@@ -194,10 +201,10 @@ class Engine(Match):
         )
         self.out.orders.append(order)
         reserved = quantity * price * self.rate(k, price) * self.margin_rate[k]
-        self.entries[k] = Entry(order, signals, reserved)
-        self.conclude(k, action, "ordered", "entry", exit_, cap, quantity)
+        self.entries[k] = Entry(order, signals, reserved, action.startswith("add"))
+        self.conclude(k, action, "ordered", "entry", exit_, cap)
 
-    def refusal(self, k: int, signals: RefSignals) -> str:
+    def refusal(self, k: int, side: int, signals: RefSignals) -> str:
         rules, bar = self.rules, self.bar(k)
         since = self.bars_since_loss[k]
         taken = sum(
@@ -206,34 +213,41 @@ class Engine(Match):
             if j != k and (self.positions[j] is not None or self.entries[j] is not None)
         )
         checks = (
-            ("ended", self.ended),
-            ("halted", self.halted),
+            ("halted", self.ended or self.halted),
             ("halted_for_the_day", self.day_halted),
             (signals.filter_code or "", signals.filter_code is not None),
             ("cooldown", since is not None and since < rules.cooldown_bars),
-            ("session_entry", rules.one_entry_per_session and self.entered_session[k] == bar.session_label),
-            ("unknown_value", not self.values_are_known(signals)),
-            ("unknown_rate", self.instruments[k].conversion == "pair" and bar.rate_close != bar.rate_close),
+            # The session of the decision, which may already be the next one, against that of the last entry's fill.
+            (
+                "session_entry",
+                rules.one_entry_per_session and not bar.session_ends and self.entered_session[k] == bar.session_label,
+            ),
             ("max_positions", rules.max_positions is not None and taken >= rules.max_positions),
+            ("price_unknown", not all(price > 0 for price in self.order_prices(side, signals))),
+            ("rate_stale", self.instruments[k].conversion == "pair" and bar.rate_close != bar.rate_close),
+            ("distance_unknown", not all(distance > 0 for distance in self.distances(signals))),  # nan is not above 0
         )
         return next((reason for reason, applies in checks if applies), "")
 
-    def values_are_known(self, signals: RefSignals) -> bool:
-        """Whether every distance and price that the order needs is a number above zero."""
-        rules = self.rules
-        side = 0 if signals.enter_long else 1
-        needed = [
-            signals.stop if rules.stop_kind != "none" else 1.0,
-            signals.target if rules.target_kind != "none" else 1.0,
-            signals.trail if rules.trail_kind != "none" else 1.0,
-            signals.volatility if rules.sizing == "volatility" else 1.0,
-            signals.order_price[side] if rules.order_kind != "market" else 1.0,
-            signals.limit_price[side] if rules.order_kind == "stop_limit" else 1.0,
-        ]
-        return all(value > 0 for value in needed)  # nan is not above zero
+    def order_prices(self, side: int, signals: RefSignals) -> list[float]:
+        """The prices that an entry order of `side` needs."""
+        pairs = {"market": [], "stop_limit": [signals.order_price, signals.limit_price]}
+        return [p[0 if side > 0 else 1] for p in pairs.get(self.rules.order_kind, [signals.order_price])]
 
-    def size(self, k: int, side: int, price: Decimal, signals: RefSignals, *, reversing: bool) -> tuple[Decimal, str]:
-        """The quantity on the lot step, and the name of the lowest cap that bound it."""
+    def distances(self, signals: RefSignals) -> list[float]:
+        """The distances that an entry needs."""
+        rules = self.rules
+        kinds = (
+            (rules.stop_kind, signals.stop),
+            (rules.target_kind, signals.target),
+            (rules.trail_kind, signals.trail),
+        )
+        return [distance for kind, distance in kinds if kind != "none"]
+
+    def size(
+        self, k: int, side: int, price: Decimal, signals: RefSignals, *, reversing: bool
+    ) -> tuple[Decimal | None, str]:
+        """The quantity on the lot step (None: what it is made from is not known), and the name of the lowest cap that bound it."""
         rules, rate, value = self.rules, self.rate(k, price), exact(self.rules.size_value)
         unit = price * rate
         if rules.sizing == "units":
@@ -243,8 +257,15 @@ class Engine(Match):
         elif rules.sizing == "percent":
             units = self.equity * value / unit
         elif rules.sizing == "risk":
-            distance = exact(signals.stop) * (price if rules.stop_kind == "fraction" else ONE)
-            units = self.equity * value / (distance * rate)
+            # What is risked is the distance of the stop, of the trailing stop when there is no other.
+            kind, distance = (rules.stop_kind, signals.stop)
+            if kind == "none":
+                kind, distance = (rules.trail_kind, signals.trail)
+            if kind == "none":
+                return None, ""
+            units = self.equity * value / (exact(distance) * (price if kind == "fraction" else ONE) * rate)
+        elif not signals.volatility > 0:
+            return None, ""
         else:
             units = self.equity * value / (exact(signals.volatility) * rate)
         position = self.positions[k]

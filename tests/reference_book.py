@@ -52,8 +52,8 @@ class Position:
     best: Decimal
     inside: bool  # entered inside the bar `entry_t`
     fees: Decimal = ZERO
-    spread_cost: Decimal = ZERO
-    slippage_cost: Decimal = ZERO
+    spread_cost: Decimal = ZERO  # quote currency
+    slippage_cost: Decimal = ZERO  # quote currency
     financing: Decimal = ZERO
     held: int = 0
     adds: int = 0
@@ -68,6 +68,7 @@ class Entry:
     order: RefOrder
     strategy_distances: RefSignals
     reserved: Decimal
+    adding: bool
     session: int | None = None
     bars: int = 0
     triggered: bool = False
@@ -98,6 +99,7 @@ class Book:
         self.last_bar: list[int | None] = [None] * n
         self.last_mark: list[tuple[Decimal, Decimal]] = [(ZERO, ZERO)] * n  # bid close, ask close
         self.margins = [ZERO] * n
+        self.worth = [ZERO] * n  # unrealised P&L at the last mark
         self.entered_session: list[int | None] = [None] * n
         self.bars_since_loss: list[int | None] = [None] * n
         self.balance = self.equity = self.peak = self.baseline = exact(case.cash)
@@ -142,12 +144,15 @@ class Book:
         rules, prices = self.rules, self.side(k, side)
         amount = exact(rules.slippage_steps) * self.step[k] + exact(rules.slippage_range) * (prices.high - prices.low)
         if rules.slippage_impact:
-            amount += exact(rules.slippage_impact) * price * (quantity / exact(self.bar(k).volume)) ** 2
+            volume = self.bar(k).volume
+            share = min(ONE, quantity / exact(volume)) if volume > 0 else ONE  # unknown (0 or nan): all of it
+            amount += exact(rules.slippage_impact) * price * share**2
         return snap(price + side * amount, self.step[k], up=side > 0)
 
     def book_fill(self, k: int, side: int, quantity: Decimal, price: Decimal, raw: Decimal, reason: str) -> RefFill:
         rules, rate = self.rules, self.rate(k, price)
         bar = self.bar(k) if self.bar(k).has_bar else self.bar(k, self.last_bar[k])
+        moment = 3 if reason == "end" else 0  # the data end at a close, all else is measured at the open
         lots = quantity / exact(self.instruments[k].contract_size)
         fee = max(
             exact(rules.fee_minimum),
@@ -162,7 +167,7 @@ class Book:
             fee=fee,
             reason=reason,
             ambiguous=False,
-            spread_cost=quantity * (exact(bar.ask[0]) - exact(bar.bid[0])) / 2 * rate,
+            spread_cost=quantity * (exact(bar.ask[moment]) - exact(bar.bid[moment])) / 2 * rate,
             slippage_cost=quantity * abs(price - raw) * rate,
         )
         self.out.fills.append(fill)
@@ -192,8 +197,8 @@ class Book:
             if stop is not None:
                 position.stop = max(position.stop, stop) if d > 0 else min(position.stop, stop)
         position.fees += fill.fee
-        position.spread_cost += fill.spread_cost
-        position.slippage_cost += fill.slippage_cost
+        position.spread_cost += fill.spread_cost / self.rate(k, price)
+        position.slippage_cost += fill.slippage_cost / self.rate(k, price)
         self.entered_session[k] = self.bar(k).session_label
 
     def close(self, k: int, found: Exit) -> None:
@@ -203,7 +208,8 @@ class Book:
         price = self.slipped(k, -d, quantity, found.price) if found.slips else found.price
         fill = self.book_fill(k, -d, quantity, price, found.price, found.reason)
         fill.ambiguous = found.ambiguous
-        realised = (price - position.average) * d * quantity * self.rate(k, price)
+        rate = self.rate(k, price)
+        realised = (price - position.average) * d * quantity * rate
         self.balance += realised
         self.excursion(position, price, price)
         fees = position.fees + fill.fee
@@ -219,8 +225,8 @@ class Book:
                 exit_price=price,
                 pnl=pnl,
                 fees=fees,
-                spread_cost=position.spread_cost + fill.spread_cost,
-                slippage_cost=position.slippage_cost + fill.slippage_cost,
+                spread_cost=position.spread_cost * rate + fill.spread_cost,
+                slippage_cost=position.slippage_cost * rate + fill.slippage_cost,
                 financing=position.financing,
                 bars_held=position.held,
                 exit_reason=found.reason,

@@ -32,7 +32,8 @@ class RefBar:
     """One instrument on one row of the clock.
 
     `session_label` and `session_ns` (in-session time from the start of the data to this row's open) belong to the row and
-    are given without a bar too. `finance_long` and `finance_short` are the sums received (positive) or paid by one unit held
+    are given without a bar too; `session_ends` says that the row's decision time is in a later session. `volume` 0 or nan is
+    unknown. `finance_long` and `finance_short` are the sums received (positive) or paid by one unit held
     over the boundaries in (previous open, this open], quote currency. `rate_open` and `rate_close` are account money per
     quote unit for `conversion="pair"`; nan is a stale rate: amounts use the last known one, entries are refused.
     """
@@ -43,6 +44,7 @@ class RefBar:
     volume: float = 1_000_000.0
     session_label: int = 0
     session_ns: int = 0
+    session_ends: bool = False
     has_bar: bool = True
     finance_long: float = 0.0
     finance_short: float = 0.0
@@ -54,7 +56,8 @@ class RefBar:
 class RefSignals:
     """What the strategy's columns say at the close of one bar.
 
-    `stop`, `target` and `trail` are distances in the unit their rule's kind names (price units, or a fraction);
+    `stop`, `target` and `trail` are distances in the unit their rule's kind names: price units, or a fraction, which is the
+    same on every bar that enters one instrument;
     `order_price` is the limit price of limit orders, else the stop price; `limit_price` is the limit of stop-limit orders. Prices and
     distances for a long come from the first of a pair, for a short from the second, where a pair is given.
     `filter_code` names the filter that refuses an entry here, None lets it pass.
@@ -135,7 +138,10 @@ class RefFill:
 
 @dataclass
 class RefTrade:
-    """One round trip from flat to flat; `pnl` is net, `mae` and `mfe` are distances >= 0 in price units."""
+    """One round trip from flat to flat; `pnl` is net, `mae` and `mfe` are distances >= 0 in price units.
+
+    All of its quote amounts are converted at the exit's rate, so that gross at mid - costs is its `pnl`.
+    """
 
     symbol: str
     side: str
@@ -164,9 +170,7 @@ class RefDecision:
     action: str  # enter_long, add_long, reverse_long, ..., both, exit
     outcome: str  # ordered, refused, ignored
     reason: str
-    cap: str = ""
-    exit: str = ""
-    quantity: Decimal = Decimal(0)
+    cap: str = ""  # what bound the size; of an exit: why nothing was entered beside it
 
 
 @dataclass

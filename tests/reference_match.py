@@ -71,16 +71,16 @@ class Match(Book):
         closes_target = target is not None and d * (prices.close - target) >= 0
         # A stop so near that it lies outside the side it trades on (inside the spread) fills inside the bar.
         at = None if stop is None else (min(stop, prices.high) if d > 0 else max(stop, prices.low))
-        if self.rules.intrabar == "optimistic":
-            if reaches_target:
-                return Exit(target, False, "take_profit", reaches_stop or not closes_target)
-            return Exit(at, True, reason, by_stop) if closes_stop else None
-        if reaches_stop:
-            return Exit(at, True, reason, by_stop or reaches_target)
+        optimistic = self.rules.intrabar == "optimistic"
+        # A bar comes through a limit before it reaches the stop; after an entry by a stop only its close tells.
+        certain = reaches_stop and (closes_stop or not by_stop)
+        if optimistic and reaches_target:
+            return Exit(target, False, "take_profit", reaches_stop or not closes_target)
+        if certain or (reaches_stop and not optimistic):
+            return Exit(at, True, reason, reaches_target or not certain)
         if closes_target:
             return Exit(target, False, "take_profit")
-        if reaches_target:
-            entry_fill.ambiguous = True
+        entry_fill.ambiguous = reaches_stop or reaches_target
         return None
 
     def match_entries(self) -> None:
@@ -89,6 +89,9 @@ class Match(Book):
                 continue
             if self.is_too_late(k, entry):
                 self.end_entry(k, "expired", "expired")
+                continue
+            if entry.adding and self.positions[k] is None:  # an add never opens a position of its own
+                self.end_entry(k, "cancelled", "exit")
                 continue
             entry.bars += 1
             found = self.entry_price(k, entry)
@@ -161,9 +164,10 @@ class Match(Book):
         total = self.balance
         for k, position in enumerate(self.positions):
             if position is not None:
-                has_bar = self.bar(k).has_bar
-                price = self.side(k, -position.direction).open if has_bar else self.mark_of(k, position)
-                total += self.unrealised(k, position, price)
+                if self.bar(k).has_bar:
+                    total += self.unrealised(k, position, self.side(k, -position.direction).open)
+                else:
+                    total += self.worth[k]
         return total
 
     def end_entry(self, k: int, end: str, reason: str) -> None:

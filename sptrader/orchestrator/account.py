@@ -68,7 +68,6 @@ def refuse_what_is_missing(plan: Plan) -> None:
     kinds = {(order.type, order.expires_bars, order.time_in_force) for order in orders}
     missing = {
         "execution.intrabar: finer": plan.execution.intrabar == "finer",
-        "execution.financing": plan.execution.financing is not None,
         "risk.currency_exposure": plan.risk.currency_exposure is not None,
         "risk.correlation_limit": plan.risk.correlation_limit is not None,
         "risk.margin_limit": plan.risk.margin_limit is not None,

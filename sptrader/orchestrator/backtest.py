@@ -16,6 +16,7 @@ from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.columns import Columns, make_columns
 from sptrader.orchestrator.market import MarketData, make_market
+from sptrader.orchestrator.nights import NightRates
 from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
@@ -47,13 +48,14 @@ def run_plan(
     currency: str,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    nights: NightRates | None = None,
 ) -> Outcome:
     """Run `plan` over `frames`; bars before `start_ns` only warm up, bars after `end_ns` are not looked at.
 
     Raises `RunError` when no bar is left to trade.
     """
     kept = {symbol: _until(frame, end_ns) for symbol, frame in frames.items()}
-    market = make_market(kept, plan, instruments, currency)
+    market = make_market(kept, plan, instruments, currency, nights)
     columns = {s: make_columns(plan, kept[s], instruments[s]) for s in market.symbols}
     rules = {s: make_rules(plan, columns[s]) for s in market.symbols}
     orders = make_orders(plan, market, columns, rules)

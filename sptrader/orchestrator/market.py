@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sptrader.errors import DataError
 from sptrader.kernel.market import Market
 from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
 from sptrader.model.bars import BarsFacts, bars_facts
 from sptrader.model.instrument import Instrument
 from sptrader.model.session import session_labels, sessions
 from sptrader.model.timeframe import HOUR_NS, make_timeframe
+from sptrader.orchestrator.nights import NightRates, night_amounts
 from sptrader.orchestrator.prices import TwoSided, two_sided_prices
 from sptrader.orchestrator.rates import Pair, Rate, conversion
 from sptrader.strategy.plan import Plan
@@ -55,11 +55,11 @@ def make_market(
     plan: Plan,
     instruments: Mapping[str, Instrument],
     currency: str,
-    nights: Mapping[str, Floats] | None = None,
+    nights: NightRates | None = None,
 ) -> MarketData:
     """Put the bars of `plan`'s symbols on one clock; frames of other symbols serve to convert currencies.
 
-    `nights[symbol]` (m, 2) is the financing of one unit held long and short at each of its opens, quote currency.
+    `nights` are the financing rates; without them holding over night costs nothing.
     """
     symbols = plan.symbols
     facts = {symbol: bars_facts(frame) for symbol, frame in frames.items()}
@@ -73,6 +73,11 @@ def make_market(
         if _is_needed(symbols, instruments, currency)
     }
     rates = {s: conversion(instruments[s], currency, pairs) for s in symbols}
+    amounts = {
+        s: night_amounts(instruments[s], times[s], (sides[s].price[:, 3] + sides[s].price[:, 7]) * 0.5, nights)
+        for s in symbols
+        if nights is not None
+    }
     timeframe_ns = make_timeframe(facts[symbols[0]].timeframe).ns
     n = len(clock)
     is_whole = all(len(rows[s]) == 0 for s in symbols)
@@ -83,8 +88,8 @@ def make_market(
     account = _session_flags(clock, timeframe_ns, instruments[symbols[0]].session)
     for i, symbol in enumerate(symbols):
         own = _idle_flags(times[symbol], timeframe_ns, instruments[symbol].session) | np.uint8(HAS_BAR)
-        if nights is not None and symbol in nights:
-            own = own | np.where(nights[symbol].any(axis=1), np.uint8(NIGHTS), np.uint8(0))
+        if symbol in amounts:
+            own = own | np.where(amounts[symbol].any(axis=1), np.uint8(NIGHTS), np.uint8(0))
         flags[i] = account
         if is_whole:
             flags[i] |= own
@@ -99,7 +104,7 @@ def make_market(
         volume=volume,
         flags=flags,
         rate=_rate_array(symbols, rates, n),
-        nights=_night_array(symbols, nights, rows, n),
+        nights=_night_array(symbols, amounts, rows, n),
     )
     return MarketData(
         symbols=symbols,
@@ -192,14 +197,10 @@ def _rate_array(symbols: tuple[str, ...], rates: Mapping[str, Rate], n: int) -> 
     return out
 
 
-def _night_array(
-    symbols: tuple[str, ...], nights: Mapping[str, Floats] | None, rows: Mapping[str, Ints], n: int
-) -> Floats:
-    if not nights:
+def _night_array(symbols: tuple[str, ...], amounts: Mapping[str, Floats], rows: Mapping[str, Ints], n: int) -> Floats:
+    if not amounts:
         return np.zeros((len(symbols), 1, 2))
     out = np.zeros((len(symbols), n, 2))
     for i, symbol in enumerate(symbols):
-        if symbol not in nights:
-            raise DataError(f"{symbol}: the financing file has no rates for it.", key="financing", value=symbol)
-        out[i, _places(rows[symbol], n)] = nights[symbol]
+        out[i, _places(rows[symbol], n)] = amounts[symbol]
     return out

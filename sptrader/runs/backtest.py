@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ import pandas as pd
 
 from sptrader.clock import LiveClock
 from sptrader.components.loader import registry
+from sptrader.data.financing import load_financing
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
 from sptrader.model.bars import bars_facts, facts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.orchestrator.backtest import run_plan
+from sptrader.orchestrator.nights import NightRates, labels_of
 from sptrader.runs.config import RunConfig
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
@@ -66,7 +69,10 @@ def backtest(
         raise RunError(f"cash was {money}; allowed is an amount above 0.", key="cash", value=money)
     first_ns, last_ns = period_ns(start if start is not None else plan.start, end if end is not None else plan.end)
     known = {s: plan.instruments.get(s) or instrument(s, loaded.market.instruments) for s in frames}
-    outcome = run_plan(plan, frames, known, cash=money, currency=account, start_ns=first_ns, end_ns=last_ns)
+    nights = night_rates(financing_file(plan))
+    outcome = run_plan(
+        plan, frames, known, cash=money, currency=account, start_ns=first_ns, end_ns=last_ns, nights=nights
+    )
     config = RunConfig(
         mode="backtest",
         cash=money,
@@ -78,6 +84,25 @@ def backtest(
     )
     provenance = make_provenance(outcome, config, wall_time_s=clock.elapsed_s() - began, made_at_ns=clock.now_ns())
     return Run(outcome, config, provenance, strategy=loaded, warnings=notes)
+
+
+def financing_file(plan: Plan) -> Path | None:
+    """Return the path of the strategy's financing file, which it names relative to itself; None when it names none."""
+    name = plan.execution.financing
+    return None if name is None else Path(plan.strategy.source_path).parent / name
+
+
+def night_rates(file: Path | None) -> NightRates | None:
+    """Return the rates of a financing file."""
+    if file is None:
+        return None
+    financing = load_financing(file)
+
+    def rates(symbol: str, day: datetime.date) -> tuple[float, float]:
+        found = financing.rate(symbol, day)
+        return found.long, found.short
+
+    return NightRates(rates, labels_of(financing.holidays))
 
 
 def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -41,6 +42,7 @@ def make_provenance(outcome: Outcome, config: RunConfig, *, wall_time_s: float, 
             call.component.name: call.component.source_hash
             for call in sorted(plan.calls, key=lambda c: c.component.name)
         },
+        "financing": _financing(plan.execution.financing, strategy.source_path),
         "engine": sources_digest(),
         "packages": dict(package_versions()),
         "seed": config.seed,
@@ -64,6 +66,13 @@ def _data(frame: pd.DataFrame) -> dict[str, Any]:
         "first": time_text(frame.index[0].value) if len(frame) else "",
         "last": time_text(frame.index[-1].value) if len(frame) else "",
     }
+
+
+def _financing(name: str | None, strategy_path: str) -> dict[str, str]:
+    """The financing file and the hash of its bytes; empty without one."""
+    if name is None:
+        return {}
+    return {"file": name, "hash": hashlib.sha256((Path(strategy_path).parent / name).read_bytes()).hexdigest()}
 
 
 @lru_cache(maxsize=1)

@@ -20,11 +20,13 @@ from sptrader.model.instrument import instrument
 from sptrader.model.period import period_ns
 from sptrader.orchestrator.audit import Audit
 from sptrader.orchestrator.backtest import Outcome, run_plan
+from sptrader.runs.backtest import night_rates
 from sptrader.runs.config import RunConfig
 from sptrader.runs.run import Run
 from sptrader.strategy.loader import read_strategy
 from sptrader.strategy.plan import make_plan
 
+_FINANCING = "financing.yaml"
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 
 
@@ -40,6 +42,9 @@ def save_run(run: Run, folder: str | Path = "runs") -> Path:
     for symbol, frame in run.inputs.items():
         _write(target / "inputs" / f"{symbol}.parquet", partial(save_bars, frame))
     _write_text(target / "inputs" / "strategy.yaml", run.strategy.source_text)
+    if run.provenance["financing"]:
+        source = Path(run.strategy.source_path).parent / run.provenance["financing"]["file"]
+        _write_text(target / "inputs" / _FINANCING, source.read_text(encoding="utf-8"))
     metrics = {name: None if math.isnan(value) else value for name, value in run.metrics.items()}
     _write_text(target / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     facts = {**run.provenance, "audit": asdict(run.audit), "warnings": list(run.warnings)}
@@ -98,7 +103,14 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
         plan = replace(plan, symbols=symbols, instruments={s: known[s] for s in symbols}, timeframe=facts["timeframe"])
         first_ns, last_ns = period_ns(config.start or None, config.end or None)
         outcome = run_plan(
-            plan, frames, known, cash=config.cash, currency=config.currency, start_ns=first_ns, end_ns=last_ns
+            plan,
+            frames,
+            known,
+            cash=config.cash,
+            currency=config.currency,
+            start_ns=first_ns,
+            end_ns=last_ns,
+            nights=night_rates(path / "inputs" / _FINANCING if facts["financing"] else None),
         )
         final = float(outcome.books.equity[outcome.last - 1])
         stored = float(pd.read_parquet(path / "equity.parquet", columns=["equity"])["equity"].iloc[-1])

@@ -14,7 +14,7 @@ from tests.golden_form import Golden
 from tests.reference import reference, run_case
 from tests.reference_data import RefCase
 
-TINY = Decimal("1e-30")
+TINY = Decimal("1e-24")  # sums here have 28 digits
 some = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

@@ -44,7 +44,7 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
     net = totals["gross"] - totals["spread_cost"] - totals["slippage_cost"] - totals["fees"] + totals["financing"]
     books = outcome.books
     change = float(books.equity[outcome.last - 1] - outcome.cash)
-    violations = [*_outside_bar(outcome, f), *_off_step(outcome, f)]
+    violations = [*_undecided(outcome, f), *_outside_bar(outcome, f), *_off_step(outcome, f)]
     if not abs(net - change) < CENT:
         violations.append(f"costs and results add up to {net:.6f}, but equity changed by {change:.6f}.")
     fees = float(f[:, m.F_FEE].sum())
@@ -77,10 +77,9 @@ def _open_positions(outcome: Outcome) -> dict[str, float]:
         q = s[at + k.QUANTITY]
         if q == 0.0:
             continue
-        rows = outcome.market.rows[symbol]
-        last = int(rows[rows < outcome.last][-1])
-        price = outcome.market.kernel.price[i, last]
-        unit = s[at + k.UNREALISED] / (q * (s[at + k.MARK] - s[at + k.AVERAGE])) if s[at + k.UNREALISED] != 0.0 else 1.0
+        price = outcome.market.kernel.price[i, _last_bar(outcome, symbol)]
+        kind = outcome.market.rates[symbol].kind
+        unit = {"is_quote": 1.0, "is_base": 1.0 / s[at + k.MARK]}.get(kind, s[at + k.RATE_CLOSE])
         spread = (s[at + k.ENTRY_SPREAD] + abs(q) * (price[7] - price[3]) * 0.5) * unit
         slippage = s[at + k.ENTRY_SLIPPAGE] * unit
         out["spread_cost"] += spread
@@ -89,6 +88,24 @@ def _open_positions(outcome: Outcome) -> dict[str, float]:
         out["fees"] += s[at + k.ENTRY_FEES]
         out["financing"] += s[at + k.FINANCED]
     return out
+
+
+def _last_bar(outcome: Outcome, symbol: str) -> int:
+    rows = outcome.market.rows[symbol]
+    return int(rows[rows < outcome.last][-1])
+
+
+def _undecided(outcome: Outcome, f: Floats) -> list[str]:
+    """Entries that no order placed on a bar before can have led to, and exits before their entry."""
+    placed = outcome.books.orders[: outcome.books.counts[m.N_ORDERS]]
+    placed = placed[placed[:, m.O_QUANTITY] != 0.0]
+    is_closing = f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0
+    is_early = is_closing & (f[:, m.F_BAR] < f[:, m.F_ENTRY_BAR] - 1 + outcome.first)
+    for i in range(len(outcome.market.symbols)):
+        own = np.flatnonzero((f[:, m.F_INSTRUMENT] == i) & ~is_closing)
+        decided = placed[placed[:, m.O_INSTRUMENT] == i, m.O_BAR]
+        is_early[own] = np.searchsorted(decided, f[own, m.F_BAR]) <= np.arange(len(own))
+    return [_told(outcome, f, n, "comes before its decision") for n in np.flatnonzero(is_early)[:5]]
 
 
 def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
@@ -102,8 +119,11 @@ def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
     steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])
     slack = 1e-6 * steps[i]
     raw, filled = f[:, m.F_RAW], f[:, m.F_PRICE]
-    # the fill of an instrument whose data ended before the others' happens at its own last bar
-    is_out = ~at_end & ~((raw <= high + slack) & (raw >= low - slack))
+    # what is closed as the data end is closed at the last close of the instrument's own bars, which may end before the others'
+    ends = np.array([_last_bar(outcome, symbol) for symbol in outcome.market.symbols])[i]
+    last = np.where(is_buy, price[i, ends, 7], price[i, ends, 3])
+    high, low = np.where(at_end, last, high), np.where(at_end, last, low)
+    is_out = ~((raw <= high + slack) & (raw >= low - slack))
     is_better = np.where(is_buy, filled < raw - slack, filled > raw + slack)
     found = [_told(outcome, f, n, "lies outside its bar") for n in np.flatnonzero(is_out)[:5]]
     found += [_told(outcome, f, n, "is better than the market was") for n in np.flatnonzero(is_better)[:5]]

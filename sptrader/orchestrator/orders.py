@@ -13,14 +13,17 @@ import numpy as np
 import pandas as pd
 
 from sptrader.kernel import market as m
-from sptrader.kernel.state import CANCELLED_BY_EXIT, DAILY_LOSS, DRAWDOWN_LIMIT, MARGIN_AT_FILL, MARGIN_CALL, REPLACED
+from sptrader.kernel import state as k
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.account import entry_order
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.ids import client_order_id
 from sptrader.orchestrator.tables import fill_rows
 
-_CANCELLED = {CANCELLED_BY_EXIT, REPLACED, DRAWDOWN_LIMIT, DAILY_LOSS, MARGIN_CALL}
+_CANCELLED = {k.CANCELLED_BY_EXIT, k.REPLACED, k.DRAWDOWN_LIMIT, k.DAILY_LOSS, k.MARGIN_CALL}
+_LIMITS = {Reason.RISK_HALT, Reason.DAILY_LOSS, Reason.MARGIN_CALL}
+_LEAVING = (k.LEAVE, k.REVERSE_LONG, k.REVERSE_SHORT)
+_EXIT, _ENTRY, _CHILD = range(3)  # what is made at one time: exits first, and children at the fills after it
 _PROTECTION = {
     Reason.STOP_LOSS: "stop_loss",
     Reason.TAKE_PROFIT: "take_profit",
@@ -46,6 +49,7 @@ class _Order:
     parent: str
     ended_at: int
     ended_by: str
+    rank: int
 
 
 @dataclass
@@ -61,7 +65,8 @@ def order_tables(outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the orders and the fills of a run, in the order in which they were made.
 
     Order `status` is `filled`, `cancelled`, `expired`, `rejected` or `working`; `ended_by` says why it ended. `created_at` is
-    the time of the decision, of children that of the entry's fill. A fill's `time` is the open of the bar it happened in,
+    the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close, unless
+    its fill was rejected at the open. A fill's `time` is the open of the bar it happened in,
     `spread_cost` and `slippage_cost` are in account currency.
     """
     return _Story(outcome).tables()
@@ -82,17 +87,19 @@ class _Story:
         books = self.outcome.books
         fills = fill_rows(self.outcome)
         placed = books.orders[: books.counts[m.N_ORDERS]]
-        k = 0
+        done = 0
         for row in fills:
             # what was placed before this bar's fills; what ended on this bar ended after them
-            while k < len(placed) and placed[k, m.O_BAR] < row[m.F_BAR]:
-                self._place(placed[k])
-                k += 1
+            while done < len(placed) and placed[done, m.O_BAR] < row[m.F_BAR]:
+                self._place(placed[done])
+                done += 1
             self._fill(row)
-        for row in placed[k:]:
+        for row in placed[done:]:
             self._place(row)
+        self._leave_working()
+        made = sorted(self.orders, key=lambda order: (order.created_at, order.rank))
         names = [field.name for field in fields(_Order)]
-        orders = pd.DataFrame([astuple(order) for order in self.orders], columns=names)
+        orders = pd.DataFrame([astuple(order) for order in made], columns=names).drop(columns="rank")
         for column in ("created_at", "ended_at"):
             stamps = orders[column].to_numpy(np.int64)
             orders[column] = pd.DatetimeIndex(np.where(stamps == 0, np.iinfo(np.int64).min, stamps), tz="UTC")
@@ -105,8 +112,10 @@ class _Story:
         bar = int(row[m.O_BAR])
         if row[m.O_QUANTITY] == 0.0:
             reason = row[m.O_REASON]
-            status = "rejected" if reason == MARGIN_AT_FILL else "cancelled" if reason in _CANCELLED else "expired"
-            self._end(book.working, status, Reason(int(reason)).word, self._opened(bar))
+            is_rejected = reason == k.MARGIN_AT_FILL
+            status = "rejected" if is_rejected else "cancelled" if reason in _CANCELLED else "expired"
+            ended_at = self._opened(bar) if is_rejected else self._decided(bar)
+            self._end(book.working, status, Reason(int(reason)).word, ended_at)
             book.working = None
             return
         order = self._make(
@@ -120,6 +129,7 @@ class _Story:
             created_at=self._decided(bar),
             reason=Reason(int(row[m.O_REASON])).word,
             tif=self.spec.time_in_force,
+            rank=_ENTRY,
         )
         book.working = order
 
@@ -143,20 +153,58 @@ class _Story:
             self._end(child, "filled" if is_it else "cancelled", "filled" if is_it else Reason.OCO.word, opened)
             filled = child if is_it else filled
         if filled is None:
-            decided = bar if reason is Reason.END else self._own_bar_before(row)
-            filled = self._make(
-                row,
-                decided,
-                leg="exit",
-                quantity=row[m.F_QUANTITY],
-                type_="market",
-                created_at=self._decided(decided),
-                reason=reason.word,
-                parent=book.entry,
-            )
+            if reason is Reason.END:
+                self._end(self._unfilled_exit(row, book), "cancelled", reason.word, self._decided(bar))
+            filled = self._exit(row, bar if reason is Reason.END else self._exit_bar(row, bar, reason), reason, book)
             self._end(filled, "filled", "filled", opened)
         book.children = ()
         self.fill_ids.append(filled.client_order_id)
+
+    def _exit(self, row: np.ndarray, bar: int, reason: Reason, book: _Book) -> _Order:
+        """The market order that was decided on `bar` to close what `row` closes."""
+        return self._make(
+            row,
+            bar,
+            leg="exit",
+            quantity=row[m.F_QUANTITY],
+            type_="market",
+            created_at=self._decided(bar),
+            reason=reason.word,
+            parent=book.entry,
+            rank=_EXIT,
+        )
+
+    def _unfilled_exit(self, row: np.ndarray, book: _Book) -> _Order | None:
+        """The exit decided on the instrument's last bar, which no bar was left to fill."""
+        books, i = self.outcome.books, int(row[m.F_INSTRUMENT])
+        last = self._own_bar_before(i, len(self.outcome.market.times_ns))
+        if books.outcome[i, last] != k.ORDERED or books.action[i, last] not in _LEAVING:
+            return None
+        is_leave = books.action[i, last] == k.LEAVE
+        return self._exit(row, last, Reason(int(books.reason[i, last])) if is_leave else Reason.EXIT_SIGNAL, book)
+
+    def _leave_working(self) -> None:
+        """Make the exits that were decided and have met no bar of their instrument since."""
+        s, n = self.outcome.state, len(self.outcome.market.times_ns)
+        for i, book in enumerate(self.books):
+            at = k.block(i, 1)
+            if s[at + k.QUANTITY] == 0.0 or s[at + k.WANT] == k.STAY:
+                continue
+            row = np.zeros(m.FILL_COLUMNS)
+            row[m.F_INSTRUMENT], row[m.F_QUANTITY] = i, -s[at + k.QUANTITY]
+            reason = Reason(int(s[at + k.WANT_REASON]))
+            self._exit(row, self._exit_bar(row, n, reason), reason, book)
+
+    def _exit_bar(self, row: np.ndarray, until: int, reason: Reason) -> int:
+        """The bar on which the exit that fills on bar `until` was decided: its own last one, or a limit's breach since."""
+        books, i = self.outcome.books, int(row[m.F_INSTRUMENT])
+        own = self._own_bar_before(i, until)
+        if reason in _LIMITS and not (books.outcome[i, own] == k.ORDERED and books.action[i, own] == k.LEAVE):
+            since = slice(own + 1, until)
+            breached = (books.outcome[:, since] == k.ORDERED) & (books.reason[:, since] == reason)
+            found = np.flatnonzero(breached.any(axis=0))
+            return own + 1 + int(found[0]) if len(found) else own
+        return own
 
     def _protect(self, row: np.ndarray, bar: int, book: _Book) -> None:
         """Make the children of an entry; an add's tighter stop takes the place of the old ones."""
@@ -182,6 +230,7 @@ class _Story:
                 created_at=self._opened(bar),
                 reason=type_,
                 parent=book.entry,
+                rank=_CHILD,
             )
             for leg, type_, distance in kinds
             if distance is not None
@@ -197,6 +246,7 @@ class _Story:
         type_: str,
         created_at: int,
         reason: str,
+        rank: int,
         price: float = np.nan,
         stop: float = np.nan,
         tif: str = "gtc",
@@ -224,6 +274,7 @@ class _Story:
             parent=parent,
             ended_at=0,
             ended_by="",
+            rank=rank,
         )
         self.orders.append(order)
         return order
@@ -235,9 +286,9 @@ class _Story:
     def _opened(self, bar: int) -> int:
         return int(self.outcome.market.times_ns[bar])
 
-    def _own_bar_before(self, row: np.ndarray) -> int:
-        rows = self.outcome.market.rows[self.outcome.market.symbols[int(row[m.F_INSTRUMENT])]]
-        return int(rows[np.searchsorted(rows, int(row[m.F_BAR])) - 1])
+    def _own_bar_before(self, i: int, bar: int) -> int:
+        rows = self.outcome.market.rows[self.outcome.market.symbols[i]]
+        return int(rows[np.searchsorted(rows, bar) - 1])
 
     def _decided(self, bar: int) -> int:
         return self._opened(bar) + self.outcome.market.timeframe_ns

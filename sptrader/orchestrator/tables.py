@@ -186,7 +186,9 @@ def _named(rules: Rules) -> Mapping[str, NDArray[np.int8] | None]:
 
 
 def _entry_rates(outcome: RunOutcome, f: Floats) -> Floats:
-    """Account currency per quote currency at the entry: 1 / price for pairs of the account's own base, else as at the exit."""
-    kinds = np.array([outcome.market.rates[s].kind == "is_base" for s in outcome.market.symbols])
-    is_base = kinds[f[:, m.F_INSTRUMENT].astype(np.int64)]
-    return np.where(is_base, 1.0 / f[:, m.F_AVERAGE], f[:, m.F_RATE])
+    """Account currency per quote currency at the first entry: 1 / price for pairs of the account's own base, else the open's."""
+    i = f[:, m.F_INSTRUMENT].astype(np.int64)
+    is_base = np.array([outcome.market.rates[s].kind == "is_base" for s in outcome.market.symbols])[i]
+    rate = outcome.market.kernel.rate
+    bar = np.minimum(f[:, m.F_ENTRY_BAR].astype(np.int64) - 1 + outcome.first, rate.shape[1] - 1)
+    return np.where(is_base, 1.0 / f[:, m.F_AVERAGE], rate[i, bar, 0])

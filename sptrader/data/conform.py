@@ -65,7 +65,7 @@ def conform_bars(frame: pd.DataFrame, *, where: str) -> pd.DataFrame:
     Time is the column `time` or the index, in any zone (converted to UTC). Columns already right are not copied.
     """
     chosen = bars_columns(frame.columns, where=where)
-    return _conform(frame, chosen, where)
+    return frame.copy(deep=False) if _is_conform(frame, chosen) else _conform(frame, chosen, where)
 
 
 def conform_ticks(frame: pd.DataFrame, *, where: str) -> pd.DataFrame:
@@ -119,6 +119,20 @@ def require_numbers(column: pd.Series, *, name: str, where: str) -> None:
         raise DataError(
             f"{where}: column '{name}' holds {column.dtype}{example}; allowed are numbers.", path=where, key=name
         )
+
+
+def _is_conform(frame: pd.DataFrame, chosen: dict[str, str]) -> bool:
+    """Whether the frame has the shape asked for already, as everything has that came through here once."""
+    index = frame.index
+    return (
+        isinstance(index, pd.DatetimeIndex)
+        and index.name == "time"
+        and index.unit == "ns"
+        and str(index.tz) == "UTC"
+        and list(frame.columns) == list(chosen)
+        and all(name == column for column, name in chosen.items())
+        and bool((frame.dtypes == np.float64).all())
+    )
 
 
 def _conform(frame: pd.DataFrame, chosen: dict[str, str], where: str) -> pd.DataFrame:

@@ -7,13 +7,14 @@ its name and its float64 values; all little-endian. It does not depend on the fi
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import OrderedDict
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from sptrader.model.bars import times_ns
+from sptrader.model.recent import Recent
 
 _KEPT = 256
 
@@ -22,28 +23,7 @@ class _Digest(Protocol):
     def update(self, data: memoryview, /) -> None: ...
 
 
-class _Known:
-    """SHA-256 sums of data seen before, by the fast guard value of that data; the oldest are forgotten."""
-
-    def __init__(self) -> None:
-        self._sums: OrderedDict[bytes, str] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, guard: bytes) -> str | None:
-        with self._lock:
-            found = self._sums.get(guard)
-            if found is not None:
-                self._sums.move_to_end(guard)
-            return found
-
-    def put(self, guard: bytes, value: str) -> None:
-        with self._lock:
-            self._sums[guard] = value
-            while len(self._sums) > _KEPT:
-                self._sums.popitem(last=False)
-
-
-_known = _Known()
+_known: Recent[bytes, str] = Recent(_KEPT)  # SHA-256 sums by the fast guard value of the same data
 
 
 def content_hash(frame: pd.DataFrame) -> str:
@@ -66,8 +46,7 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 
 def _feed(digest: _Digest, frame: pd.DataFrame) -> None:
-    times = pd.DatetimeIndex(frame.index).as_unit("ns").asi8
-    digest.update(_bytes(times.astype("<i8", copy=False)))
+    digest.update(_bytes(times_ns(frame).astype("<i8", copy=False)))
     for name in frame.columns:
         digest.update(memoryview(f"\0{name}\0".encode()))
         digest.update(_bytes(frame[name].to_numpy(dtype="<f8")))

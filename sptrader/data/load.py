@@ -18,10 +18,12 @@ from sptrader.errors import DataError, did_you_mean
 from sptrader.model.bars import BASES, PREFIX, BarsFacts, bars_facts, facts, with_facts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import TimeLike, period_ns, time_text
+from sptrader.model.recent import Recent
 from sptrader.model.session import check_session
 from sptrader.model.timeframe import make_timeframe
 
 TIER = PREFIX + "tier"
+_tiers: Recent[BarsFacts, str] = Recent(256)  # what the checks said of bars whose content and facts were the same
 _SUFFIXES = (".parquet", ".pq", ".csv", ".gz", ".txt", ".json", ".feather", ".h5", ".xlsx", ".zip")
 
 
@@ -169,9 +171,16 @@ def _from_frame(frame: pd.DataFrame, given: Mapping[str, str | None]) -> pd.Data
     where = facts(frame).get("symbol") or given["symbol"] or "the frame"
     bars = conform_bars(frame, where=where)
     settled = settle_facts(facts(frame), given, where=where)
-    checked = _checked(with_facts(bars, settled), where)
     # The attrs of a frame outlive changes to its values, so that the hash is of what is really there.
-    return with_facts(checked, replace(settled, content_hash=content_hash(bars)))
+    settled = replace(settled, content_hash=content_hash(bars))
+    bars = with_facts(bars, settled)
+    tier = _tiers.get(settled)
+    if tier is None:
+        bars = _checked(bars, where)
+        _tiers.put(settled, bars.attrs[TIER])
+    else:
+        bars.attrs[TIER] = tier
+    return bars
 
 
 def _from_file(path: Path, given: Mapping[str, str | None]) -> pd.DataFrame:

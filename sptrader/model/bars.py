@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sptrader.errors import DataError
 
@@ -33,6 +35,12 @@ class BarsFacts:
     source: str = ""
     adjustment: str = ""
     content_hash: str = ""
+
+
+def times_ns(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the opening times of a frame of bars, UTC nanoseconds (n,), not copied where they are nanoseconds already."""
+    index = pd.DatetimeIndex(frame.index)
+    return np.asarray((index if index.unit == "ns" else index.as_unit("ns")).asi8)
 
 
 def facts(frame: pd.DataFrame) -> dict[str, str]:

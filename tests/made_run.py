@@ -78,6 +78,16 @@ def made_run(symbols=("EURUSD",), n_trades=40, seed=7):
         columns={symbol: {"slow_ma": frame["close"].to_numpy()} for symbol, frame in bars.items()},
         costs=CostSplit(pnl.sum() + fee, 0.0, 0.0, fee, 0.0, pnl.sum()),
         session_returns=session_returns(account),
+        scenarios=pd.DataFrame(
+            {
+                "intrabar": ["pessimistic", "optimistic"],
+                "final_equity": [marks[-1], marks[-1] + 5.0],
+                "total_return": [marks[-1] / 10_000.0 - 1.0, marks[-1] / 10_000.0 - 0.9995],
+                "max_drawdown": [0.02, 0.01],
+                "trades": [n_trades, n_trades],
+                "win_rate": [0.5, 0.55] if n_trades else [np.nan, np.nan],
+            }
+        ),
         warnings=("The spread is modelled.",),
         provenance={"data": {"EURUSD": "sha256:0123"}, "seed": 0},
     )

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from sptrader.errors import RunError, did_you_mean
 from sptrader.performance.returns import monthly_table
+from sptrader.performance.rolling import QUARTER, rolling_table
 from sptrader.plots.costs import costs_figure
 from sptrader.plots.dashboard import dashboard
 from sptrader.plots.decimate import frame_times
 from sptrader.plots.equity import buy_and_hold, equity_figure
 from sptrader.plots.monthly import monthly_figure
 from sptrader.plots.price import price_figure
+from sptrader.plots.rolling import rolling_figure
 from sptrader.plots.trades import trade_pnl_figure
 from sptrader.runs.reported import Floats, ReportedRun
 
@@ -28,7 +30,7 @@ def run_figure(
     theme: str = "light",
     title: str | None = None,
 ) -> Figure:
-    """Draw the figure `name` of `run`: `dashboard`, `price`, `equity`, `monthly`, `results` or `costs`.
+    """Draw the figure `name` of `run`: `dashboard`, `price`, `equity`, `monthly`, `results`, `costs` or `rolling`.
 
     `symbol` chooses the instrument of the first two, the run's first by default; `theme` is `light` or `dark`. Without
     a `title` it is the strategy and the instrument. Raises `RunError` for an unknown name or symbol.
@@ -91,6 +93,12 @@ def _costs(run: ReportedRun, symbol: str, theme: str, title: str) -> Figure:
     return costs_figure(run.costs, currency=run.config.currency, theme=theme, title=title)
 
 
+def _rolling(run: ReportedRun, symbol: str, theme: str, title: str) -> Figure:
+    window = min(QUARTER, max(2, len(run.session_returns) // 4))
+    table = rolling_table(run.session_returns, window)
+    return rolling_figure(table, window=window, theme=theme, title=title or f"Last {window} sessions")
+
+
 FIGURES: Mapping[str, Callable[[ReportedRun, str, str, str], Figure]] = {
     "dashboard": _dashboard,
     "price": _price,
@@ -98,4 +106,5 @@ FIGURES: Mapping[str, Callable[[ReportedRun, str, str, str], Figure]] = {
     "monthly": _monthly,
     "results": _results,
     "costs": _costs,
+    "rolling": _rolling,
 }

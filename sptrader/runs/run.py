@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.columns import indicator_columns, signal_columns
 from sptrader.orchestrator.explain import Explanation, explain
 from sptrader.orchestrator.orders import order_tables
+from sptrader.orchestrator.scenarios import SCENARIOS, scenario
 from sptrader.orchestrator.tables import decisions_table, equity_table, signals_table, trades_table
 from sptrader.performance.costs import CostSplit
 from sptrader.performance.report import metrics
@@ -145,6 +147,11 @@ class Run:
         a = self.audit
         return CostSplit(a.gross, a.spread, a.slippage, a.fees, -a.financing, a.net)
 
+    @cached_property
+    def scenarios(self) -> pd.DataFrame:
+        """The same run with the doubts inside bars resolved against the trader and for them, one row each."""
+        return pd.DataFrame([asdict(scenario(self._outcome, name)) for name in SCENARIOS])
+
     @property
     def bars(self) -> dict[str, pd.DataFrame]:
         """The bars of each instrument in the traded period."""
@@ -187,7 +194,7 @@ class Run:
         return explain(self._outcome, time, symbol)
 
     def plot(self, name: str = "dashboard", *, symbol: str | None = None, theme: str = "light") -> Figure:
-        """Return a Plotly figure: `dashboard`, `price`, `equity`, `monthly`, `results` or `costs`."""
+        """Return a Plotly figure: `dashboard`, `price`, `equity`, `monthly`, `results`, `costs` or `rolling`."""
         from sptrader.runs.figures import run_figure
 
         return run_figure(self, name, symbol=symbol, theme=theme)

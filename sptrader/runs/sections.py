@@ -205,6 +205,23 @@ def _metrics(run: ReportedRun, look: _Look) -> Section:
     return Section(look.name, look.title, html=part(table.replace("sp-scroll", "sp-whole", 1) + note))
 
 
+def _scenarios(run: ReportedRun, look: _Look) -> Section:
+    """The pessimistic and the optimistic reading side by side, scenarios both."""
+    money = run.config.currency
+    rows = [
+        {
+            "inside a bar that reaches both": f"{row['intrabar']} ({'stop' if row['intrabar'] == 'pessimistic' else 'target'} first)",
+            "final equity": f"{row['final_equity']:,.2f} {money}",
+            "total return": f"{row['total_return']:+.2%}",
+            "largest drawdown": f"{row['max_drawdown']:.2%}",
+            "trades": f"{row['trades']:,}",
+            "won": "n/a" if math.isnan(row["win_rate"]) else f"{row['win_rate']:.1%}",
+        }
+        for row in run.scenarios.to_dict("records")
+    ]
+    return Section(look.name, look.title, html=part(table_part(pd.DataFrame(rows))))
+
+
 def _trades(run: ReportedRun, look: _Look) -> Section:
     if len(run.trades) == 0:
         return _nothing(look, "No trade was closed.")
@@ -243,6 +260,8 @@ SECTIONS: Mapping[str, tuple[str, Callable[[ReportedRun, _Look], Section]]] = {
     "monthly": ("Monthly returns", _figure),
     "results": ("Results of the trades", _results),
     "costs": ("What it cost", _figure),
+    "scenarios": ("If every doubt inside a bar went one way", _scenarios),
+    "rolling": ("Rolling figures", _figure),
     "metrics": ("Metrics", _metrics),
     "trades": ("Trades", _trades),
     "decisions": ("Decisions that became no order", _decisions),

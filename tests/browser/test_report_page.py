@@ -79,7 +79,7 @@ def test_charts_take_the_width_of_the_paper_and_give_it_back(opened):
 def test_pages_that_share_the_script_draw_as_well(watched, run, tmp_path):
     watched.open_report(save_run_report(run, tmp_path / "report.html", script="beside"))
 
-    assert len(watched.page.evaluate(DRAWN)) == 5
+    assert len(watched.page.evaluate(DRAWN)) == 6
 
 
 def test_page_whose_script_is_lost_says_so(watched, run, tmp_path):
@@ -106,7 +106,7 @@ def test_notebook_of_a_year_of_real_bars_is_drawn_within_its_size(watched, run, 
 
     watched.screenshot("notebook_report")
     assert path.stat().st_size < 2_500_000
-    assert len(watched.page.evaluate(DRAWN)) == 6
+    assert len(watched.page.evaluate(DRAWN)) == 7
 
 
 def test_request_of_a_notebook_s_own_html_is_stopped_by_the_page(watched, tmp_path):

@@ -9,6 +9,7 @@ from sptrader.plots.costs import costs_figure
 from sptrader.plots.dashboard import dashboard
 from sptrader.plots.equity import buy_and_hold, equity_figure
 from sptrader.plots.monthly import monthly_figure
+from sptrader.plots.rolling import rolling_figure
 from sptrader.plots.theme import DARK, LIGHT
 from sptrader.plots.trades import distribution, trade_pnl_figure
 
@@ -132,3 +133,20 @@ def test_dashboard_of_a_run_without_trades(bars, trades, equity):
 def test_dark_theme_has_its_own_colours(equity):
     assert equity_figure(equity).layout.template.layout.paper_bgcolor == LIGHT.paper
     assert equity_figure(equity, theme="dark").layout.template.layout.paper_bgcolor == DARK.paper
+
+
+def test_rolling_draws_each_figure_in_a_panel_of_its_own():
+    days = pd.date_range("2017-01-02", periods=4, freq="D", tz="UTC")
+    table = pd.DataFrame(
+        {"return": [np.nan, 0.1, 0.2, 0.3], "volatility": 0.05, "sharpe": [np.nan, 1.0, 2.0, 3.0]}, days
+    )
+
+    figure = rolling_figure(table, window=2)
+
+    assert [(trace.name, trace.yaxis) for trace in figure.data] == [
+        ("Sharpe", "y"),
+        ("volatility", "y2"),
+        ("return", "y3"),
+    ]
+    assert list(figure.data[0].y)[1:] == [1.0, 2.0, 3.0]
+    assert figure.layout.title.text == "Last 2 sessions"

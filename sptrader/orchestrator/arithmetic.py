@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sptrader.kernel import state as k
+from sptrader.kernel.prices import TOLERANCE
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.backtest import Outcome
 
@@ -96,7 +97,7 @@ _UNKNOWN = {
 
 
 def sizing(outcome: Outcome, s: np.ndarray, i: int, t: int, action: int) -> Sizing:
-    """Return how the size of the entry decided on bar `t` came about, by the kernel's own functions where it has them."""
+    """Return how the size of the entry decided on bar `t` came about, from the state `s` after that decision."""
     at = k.block(i, 1)
     is_long = action in (k.ENTER_LONG, k.REVERSE_LONG)
     is_reversal = action in (k.REVERSE_LONG, k.REVERSE_SHORT)
@@ -111,8 +112,7 @@ def sizing(outcome: Outcome, s: np.ndarray, i: int, t: int, action: int) -> Sizi
     method = outcome.plan.sizing.method
     move = float(s[at + k.VOLATILITY_COLUMN])
     wanted, formula = _wanted(float(s[k.SIZE_METHOD]), equity, value, price, rate, risked, move)
-    is_ordered = outcome.books.outcome[i, t] == k.ORDERED
-    reserved = float(s[k.RESERVED_MARGIN]) - (float(s[at + k.ORDER_MARGIN]) if is_ordered else 0.0)
+    reserved = float(s[k.RESERVED_MARGIN]) - float(s[at + k.ORDER_MARGIN])  # its own is what is being decided
     free = equity - float(s[k.USED_MARGIN]) - reserved + (float(s[at + k.MARGIN]) if is_reversal else 0.0)
     held = 0.0 if is_reversal else abs(float(s[at + k.QUANTITY]))
     limits = (
@@ -120,15 +120,16 @@ def sizing(outcome: Outcome, s: np.ndarray, i: int, t: int, action: int) -> Sizi
         Limit("largest order notional", float(s[k.LIMIT_ORDER]) / unit),
         Limit("free margin", free / (unit * float(s[at + k.MARGIN_RATE]))),
     )
-    step = float(s[at + k.LOT_TOP] / s[at + k.LOT_BOTTOM])
+    top, bottom = float(s[at + k.LOT_TOP]), float(s[at + k.LOT_BOTTOM])
     least = min([float(wanted), *(limit.units for limit in limits)])
-    units = math.floor(least / step + 1e-6) * step if least > 0.0 and math.isfinite(least) else 0.0
+    is_known = least > 0.0 and math.isfinite(least)
+    units = math.floor(least * bottom / top + TOLERANCE) * top / bottom if is_known else 0.0
     return Sizing(
         method=method,
         formula=formula,
         wanted=float(wanted),
         limits=limits,
-        lot_step=step,
+        lot_step=top / bottom,
         minimum=float(s[at + k.MIN_QUANTITY]),
         units=units,
         cap=Reason(int(outcome.books.cap[i, t])).word,

@@ -19,10 +19,12 @@ from sptrader.orchestrator.arithmetic import Check, Sizing, checks, sizing
 from sptrader.orchestrator.backtest import Outcome, fold
 from sptrader.orchestrator.columns import indicator_columns, signal_columns
 from sptrader.orchestrator.orders import order_tables
+from sptrader.orchestrator.tables import is_shown
 from sptrader.strategy.expressions import conditions_of, distance, truth
 from sptrader.strategy.tree import Condition
 
 _TRUTH = {1: "true", 0: "false", -1: "unknown"}
+_ENTRIES = (k.ENTER_LONG, k.ENTER_SHORT, k.REVERSE_LONG, k.REVERSE_SHORT)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Explanation:
 
     def _headline(self) -> str:
         if self.outcome == "":
-            return f"nothing was asked for: {self.sentence}"
+            return "nothing was asked for: no signal fired and no condition changed"
         return f"{self.action.replace('_', ' ')} {self.outcome}: {self.sentence} ({self.reason})"
 
     def _parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -128,13 +130,14 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
     name = _symbol(outcome, symbol)
     t, row = _bar(outcome, time, name)
     i = outcome.market.symbols.index(name)
-    s = opening_state(outcome.plan, outcome.market, outcome.cash)
-    books = fold(outcome.market, outcome.orders, s, outcome.first, t + 1)
-    at = k.block(i, 1)
+    s = _state_at(outcome, i, t)
+    books, at = outcome.books, k.block(i, 1)
     columns = outcome.columns[name]
     action, became = int(books.action[i, t]), int(books.outcome[i, t])
-    reason = Reason(int(books.reason[i, t])) if became else _silent(outcome, name, row)
-    is_entry = action in (k.ENTER_LONG, k.ENTER_SHORT, k.REVERSE_LONG, k.REVERSE_SHORT)
+    reason = Reason(int(books.reason[i, t]))
+    if not became and is_shown(outcome, i, name)[row]:
+        became, reason = int(Became.IGNORED), _silent(outcome, name, row)
+    is_entry = action in _ENTRIES
     opened = pd.Timestamp(int(outcome.market.times_ns[t]), tz="UTC")
     decided = opened + pd.Timedelta(outcome.market.timeframe_ns, unit="ns")
     orders, fills = order_tables(outcome)
@@ -150,7 +153,7 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
         time=opened,
         decided_at=decided,
         symbol=name,
-        action=Action(action).word if became else "stay",
+        action=Action(action).word,
         outcome=Became(became).word,
         reason=reason.word,
         sentence=reason.sentence,
@@ -165,6 +168,22 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
         orders=_records(made),
         fills=_records(shown),
     )
+
+
+def _state_at(outcome: Outcome, i: int, t: int) -> np.ndarray:
+    """The state in which instrument `i` was decided on bar `t`: entries that were decided after it are left out."""
+    strengths = outcome.orders.strength
+    strength = np.nan_to_num(strengths[:, min(t, strengths.shape[1] - 1), 0], nan=0.0)
+    others = np.arange(len(outcome.market.symbols))
+    is_later = (strength < strength[i]) | ((strength == strength[i]) & (others > i))
+    orders = outcome.orders
+    if is_later.any():
+        signal = orders.signal[:, : t + 1].copy()
+        signal[is_later, t] &= np.uint8(k.LONG_EXIT | k.SHORT_EXIT)
+        orders = orders._replace(signal=signal)
+    s = opening_state(outcome.plan, outcome.market, outcome.cash)
+    fold(outcome.market, orders, s, outcome.first, t + 1)
+    return s
 
 
 def _records(table: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
@@ -184,7 +203,9 @@ def _bar(outcome: Outcome, time: str | pd.Timestamp, symbol: str) -> tuple[int, 
     """The bar that opened at `time`: its place on the clock and among the instrument's own bars."""
     try:
         stamp = pd.Timestamp(time)
-    except ValueError as error:
+        if pd.isna(stamp):
+            raise ValueError("not a time")
+    except (ValueError, TypeError) as error:
         raise RunError(
             f"time was {time!r}; allowed is a moment such as '2017-03-06 10:00' (UTC).", key="time"
         ) from error

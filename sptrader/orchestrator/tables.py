@@ -142,15 +142,9 @@ def decisions_table(outcome: RunOutcome) -> pd.DataFrame:
 
 def _decisions(outcome: RunOutcome, i: int, symbol: str) -> pd.DataFrame:
     rows = outcome.market.rows[symbol]
-    columns, rules, books = outcome.columns[symbol], outcome.rules[symbol], outcome.books
-    is_shown = books.outcome[i, rows] != 0
-    for signal in signal_columns(columns).values():
-        is_shown |= signal.codes >= 0
-    named = _named(rules)
-    for found in named.values():
-        is_shown |= changes(found, len(rows))
-    is_shown &= (rows >= outcome.first) & (rows < outcome.last)
-    at = np.flatnonzero(is_shown)
+    columns, books = outcome.columns[symbol], outcome.books
+    named = _named(outcome.rules[symbol])
+    at = np.flatnonzero(is_shown(outcome, i, symbol))
     on = rows[at]
     outcomes, reasons = books.outcome[i, on].copy(), books.reason[i, on].copy()
     is_silent = outcomes == Outcome.NOTHING
@@ -174,6 +168,18 @@ def _decisions(outcome: RunOutcome, i: int, symbol: str) -> pd.DataFrame:
     close = outcome.market.frames[symbol]["close"].to_numpy(np.float64)[at]
     values = {name: v[at] for name, v in indicator_columns(columns, outcome.plan).items()}
     return pd.DataFrame({**table, **truths, "close": close, **values})
+
+
+def is_shown(outcome: RunOutcome, i: int, symbol: str) -> NDArray[np.bool_]:
+    """Return the instrument's bars of the traded period on which something was decided, a signal fired or a condition
+    changed, bool (m,)."""
+    rows = outcome.market.rows[symbol]
+    found = outcome.books.outcome[i, rows] != 0
+    for signal in signal_columns(outcome.columns[symbol]).values():
+        found |= signal.codes >= 0
+    for rule in _named(outcome.rules[symbol]).values():
+        found |= changes(rule, len(rows))
+    return np.asarray(found & (rows >= outcome.first) & (rows < outcome.last))
 
 
 def _named(rules: Rules) -> Mapping[str, NDArray[np.int8] | None]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +15,7 @@ import pandas as pd
 from sptrader.clock import LiveClock
 from sptrader.components.loader import registry
 from sptrader.data.financing import load_financing
+from sptrader.data.fingerprint import content_hash
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
 from sptrader.model.bars import bars_facts, facts
@@ -57,21 +61,21 @@ def backtest(
     plan = make_plan(loaded, params, registry())
     frames = _frames(plan, bars, basis)
     plan, notes = _on_these_bars(plan, frames)
-    money = plan.cash if cash is None else float(cash)
-    account = plan.currency if currency is None else currency
-    if money is None or account is None:
-        missing = "cash" if money is None else "currency"
-        raise RunError(
-            f"{missing} is not said: give sp.backtest(..., {missing}=...) or backtest.{missing} in {loaded.source_path}.",
-            key=missing,
-        )
-    if not 0.0 < money < float("inf"):
-        raise RunError(f"cash was {money}; allowed is an amount above 0.", key="cash", value=money)
-    first_ns, last_ns = period_ns(start if start is not None else plan.start, end if end is not None else plan.end)
+    money, account = _account(plan, cash, currency)
+    first_ns, last_ns = _period_ns(plan, start, end)
     known = {s: plan.instruments.get(s) or instrument(s, loaded.market.instruments) for s in frames}
     nights = night_rates(financing_file(plan))
+    hashes = _hashes(frames, is_given=isinstance(bars, (pd.DataFrame, Mapping)))
     outcome = run_plan(
-        plan, frames, known, cash=money, currency=account, start_ns=first_ns, end_ns=last_ns, nights=nights
+        plan,
+        frames,
+        known,
+        cash=money,
+        currency=account,
+        start_ns=first_ns,
+        end_ns=last_ns,
+        nights=nights,
+        hashes=hashes,
     )
     config = RunConfig(
         mode="backtest",
@@ -82,8 +86,48 @@ def backtest(
         seed=seed,
         parameters=dict(plan.parameters),
     )
-    provenance = make_provenance(outcome, config, wall_time_s=clock.elapsed_s() - began, made_at_ns=clock.now_ns())
+    read = outcome.market.frames
+    provenance = make_provenance(
+        outcome,
+        config,
+        hashes={s: hash_ if len(read[s]) == len(frames[s]) else content_hash(read[s]) for s, hash_ in hashes.items()},
+        wall_time_s=clock.elapsed_s() - began,
+        made_at_ns=clock.now_ns(),
+    )
     return Run(outcome, config, provenance, strategy=loaded, warnings=notes)
+
+
+def _account(plan: Plan, cash: object, currency: object) -> tuple[float, str]:
+    """The starting money and its currency, from the caller or the strategy's `backtest` section."""
+    money, account = (plan.cash if cash is None else cash), (plan.currency if currency is None else currency)
+    if money is None or account is None:
+        missing = "cash" if money is None else "currency"
+        raise RunError(
+            f"{missing} is not said: give sp.backtest(..., {missing}=...) or backtest.{missing} in "
+            f"{plan.strategy.source_path}.",
+            key=missing,
+        )
+    if isinstance(money, bool) or not isinstance(money, Real) or not 0.0 < float(money) < math.inf:
+        raise RunError(f"cash was {money!r}; allowed is an amount above 0.", key="cash", value=money)
+    if not isinstance(account, str) or not re.fullmatch("[A-Z]{3,5}", account):
+        raise RunError(
+            f"currency was {account!r}; allowed is a currency's code such as USD.", key="currency", value=account
+        )
+    return float(money), account
+
+
+def _period_ns(plan: Plan, start: TimeLike | None, end: TimeLike | None) -> tuple[int | None, int | None]:
+    """The period asked for; what the caller leaves open is the strategy's."""
+    asked, own = period_ns(start, end), period_ns(plan.start, plan.end)
+    first_ns, last_ns = (mine if mine is not None else theirs for mine, theirs in zip(asked, own, strict=True))
+    if first_ns is not None and last_ns is not None and last_ns < first_ns:
+        given, other, at_ns = ("start", "end", last_ns) if end is None else ("end", "start", first_ns)
+        raise RunError(
+            f"{given} was {start if end is None else end}, but the strategy's backtest.{other} is {time_text(at_ns)[:16]}; "
+            f"give {other} as well.",
+            key=given,
+        )
+    return first_ns, last_ns
 
 
 def financing_file(plan: Plan) -> Path | None:
@@ -110,7 +154,7 @@ def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame
     if bars is None:
         if not plan.symbols or not plan.timeframe:
             raise RunError("the strategy names no market; give bars.", key="bars")
-        return {symbol: load_bars(symbol, plan.timeframe) for symbol in plan.symbols}
+        return {symbol: load_bars(symbol, plan.timeframe, basis=basis) for symbol in plan.symbols}
     if isinstance(bars, Mapping):
         if not bars:
             raise RunError("bars was an empty mapping; give at least one frame.", key="bars")
@@ -118,8 +162,9 @@ def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame
     if isinstance(bars, pd.DataFrame):
         frame = _frame(plan, bars, basis, None)
     elif isinstance(bars, (str, Path)):
-        frame = (
-            load_bars(Path(bars), basis=basis) if Path(bars).suffix else load_bars(str(bars), plan.timeframe or None)
+        is_file = bool(Path(bars).suffix) or Path(bars).exists()
+        frame = load_bars(
+            Path(bars) if is_file else str(bars), None if is_file else plan.timeframe or None, basis=basis
         )
     else:
         raise RunError(
@@ -144,9 +189,15 @@ def _frame(plan: Plan, frame: object, basis: str | None, symbol: str | None) -> 
     return load_bars(
         frame,
         known.get("timeframe") or plan.timeframe or None,
-        symbol=known.get("symbol") or symbol or only,
+        symbol=symbol or known.get("symbol") or only,
         basis=known.get("basis") or basis or ("mid" if is_free else None),
     )
+
+
+def _hashes(frames: Mapping[str, pd.DataFrame], *, is_given: bool) -> dict[str, str]:
+    """The hash of each frame's content. Those given were hashed at the door a moment ago; what comes out of the catalog
+    may be resampled, and carries the hash of its file."""
+    return {s: bars_facts(frame).content_hash if is_given else content_hash(frame) for s, frame in frames.items()}
 
 
 def _on_these_bars(plan: Plan, frames: Mapping[str, pd.DataFrame]) -> tuple[Plan, tuple[str, ...]]:

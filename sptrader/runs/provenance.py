@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from sptrader.data.fingerprint import content_hash
 from sptrader.jit import sources_digest
 from sptrader.model.bars import bars_facts
 from sptrader.model.period import time_text
@@ -22,8 +22,13 @@ from sptrader.runs.config import RunConfig
 _PACKAGES = ("sptrader", "numpy", "pandas", "numba", "pyarrow", "TA-Lib")
 
 
-def make_provenance(outcome: Outcome, config: RunConfig, *, wall_time_s: float, made_at_ns: int) -> dict[str, Any]:
-    """Return the content of `run.json`: id, mode, strategy, parameters, data, components, packages, seed, wall time."""
+def make_provenance(
+    outcome: Outcome, config: RunConfig, *, hashes: Mapping[str, str], wall_time_s: float, made_at_ns: int
+) -> dict[str, Any]:
+    """Return the content of `run.json`: id, mode, strategy, parameters, data, components, packages, seed, wall time.
+
+    `hashes` are of the content of the bars that were read, by symbol.
+    """
     plan = outcome.plan
     strategy = plan.strategy
     inputs = {
@@ -34,10 +39,11 @@ def make_provenance(outcome: Outcome, config: RunConfig, *, wall_time_s: float, 
             "name": strategy.name,
             "version": str(strategy.version),
             "source_hash": strategy.source_hash,
+            "text_hash": hashlib.sha256(strategy.source_text.encode()).hexdigest(),
         },
         "parameters": dict(plan.parameters),
         "config": {key: value for key, value in asdict(config).items() if key not in ("parameters", "mode")},
-        "data": {symbol: _data(frame) for symbol, frame in outcome.market.frames.items()},
+        "data": {symbol: _data(frame, hashes[symbol]) for symbol, frame in outcome.market.frames.items()},
         "components": {
             call.component.name: call.component.source_hash
             for call in sorted(plan.calls, key=lambda c: c.component.name)
@@ -57,11 +63,11 @@ def make_provenance(outcome: Outcome, config: RunConfig, *, wall_time_s: float, 
     }
 
 
-def _data(frame: pd.DataFrame) -> dict[str, Any]:
+def _data(frame: pd.DataFrame, content_hash: str) -> dict[str, Any]:
     return {
         **{key: value for key, value in asdict(bars_facts(frame)).items() if key != "content_hash"},
         "tier": str(frame.attrs.get("sptrader.tier", "")),
-        "content_hash": content_hash(frame),
+        "content_hash": content_hash,
         "n_bars": len(frame),
         "first": time_text(frame.index[0].value) if len(frame) else "",
         "last": time_text(frame.index[-1].value) if len(frame) else "",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ import pandas as pd
 from sptrader.components.loader import registry
 from sptrader.data.load import load_bars
 from sptrader.data.parquet import save_bars
-from sptrader.errors import DataError, RunError, did_you_mean
+from sptrader.errors import RunError, did_you_mean
+from sptrader.model.bars import bars_facts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import period_ns
 from sptrader.orchestrator.audit import Audit
@@ -24,7 +26,8 @@ from sptrader.runs.backtest import night_rates
 from sptrader.runs.config import RunConfig
 from sptrader.runs.run import Run
 from sptrader.strategy.loader import read_strategy
-from sptrader.strategy.plan import make_plan
+from sptrader.strategy.plan import Plan, make_plan
+from sptrader.strategy.strategy import Strategy
 
 _FINANCING = "financing.yaml"
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
@@ -55,7 +58,8 @@ def save_run(run: Run, folder: str | Path = "runs") -> Path:
 def load_run(folder: str | Path) -> Run:
     """Read the run saved in `folder`; what is not stored (columns, explanations) is made again from its inputs when asked for.
 
-    Raises `RunError` for a folder that holds no run, or whose run comes out differently when made again.
+    Raises `RunError` for a folder that holds no run or half of one, and, when it is made again, for inputs, components or an
+    engine that are no longer those it was made with.
     """
     path = Path(folder)
     if not (path / "run.json").is_file():
@@ -67,12 +71,13 @@ def load_run(folder: str | Path) -> Run:
         facts = json.loads((path / "run.json").read_text())
         metrics = json.loads((path / "metrics.json").read_text())
         tables = {name: pd.read_parquet(path / f"{name}.parquet") for name in TABLES}
-    except (OSError, ValueError, DataError) as error:
-        raise RunError(f"{path}: the run cannot be read: {error}", path=path) from error
-    config = RunConfig(mode=facts["mode"], parameters=facts["parameters"], **facts["config"])
-    strategy = read_strategy((path / "inputs" / "strategy.yaml").read_text(), path=facts["strategy_path"])
-    books = facts.pop("audit")
-    warnings = tuple(facts.pop("warnings"))
+        config = RunConfig(mode=facts["mode"], parameters=facts["parameters"], **facts["config"])
+        strategy = _strategy(path, facts)
+        books = facts.pop("audit")
+        warnings = tuple(facts.pop("warnings"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        said = f"{error} is missing in run.json" if isinstance(error, KeyError) else str(error)
+        raise RunError(f"{path}: the run cannot be read: {said}.", path=path) from error
     stored = {
         "trades": tables["trades"],
         "equity": tables["equity"],
@@ -95,9 +100,12 @@ def saved_runs(folder: str | Path = "runs") -> list[Path]:
 
 def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[], Outcome]:
     def make() -> Outcome:
-        strategy = read_strategy((path / "inputs" / "strategy.yaml").read_text(), path=facts["strategy_path"])
+        strategy = _strategy(path, facts)
         plan = make_plan(strategy, config.parameters, registry())
         frames = {symbol: load_bars(path / "inputs" / f"{symbol}.parquet") for symbol in facts["data"]}
+        changed = list(_changed(plan, frames, facts))
+        if changed:
+            raise RunError(f"{path}: not what the run was made with any more: {'; '.join(changed)}.", path=path)
         symbols = tuple(facts["symbols"])
         known = {s: instrument(s, strategy.market.instruments) for s in frames}
         plan = replace(plan, symbols=symbols, instruments={s: known[s] for s in symbols}, timeframe=facts["timeframe"])
@@ -117,13 +125,35 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
         if final != stored:
             raise RunError(
                 f"{path}: made again from its inputs the run ends at {final:,.2f}, but {stored:,.2f} is stored; "
-                "components or the engine have changed since.",
+                "the engine or a package has changed since.",
                 path=path,
                 is_failure=True,
             )
         return outcome
 
     return make
+
+
+def _strategy(path: Path, facts: dict[str, Any]) -> Strategy:
+    file = path / "inputs" / "strategy.yaml"
+    written = file.read_bytes()
+    found, kept = hashlib.sha256(written).hexdigest(), facts["strategy"]["text_hash"]
+    if found != kept:
+        raise RunError(
+            f"{file} was changed after the run was saved: its hash is {found[:16]}…, run.json says {kept[:16]}….",
+            path=file,
+        )
+    return read_strategy(written.decode(), path=facts["strategy_path"], source_hash=facts["strategy"]["source_hash"])
+
+
+def _changed(plan: Plan, frames: dict[str, pd.DataFrame], facts: dict[str, Any]) -> Iterator[str]:
+    """What has another hash than the run's, as phrases."""
+    for symbol, frame in frames.items():
+        if bars_facts(frame).content_hash != facts["data"][symbol]["content_hash"]:
+            yield f"the bars of {symbol}"
+    for call in plan.calls:
+        if call.component.source_hash != facts["components"][call.component.name]:
+            yield f"the component '{call.component.name}' ({call.component.source_path})"
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
@@ -134,4 +164,4 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    _write(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    _write(path, lambda draft: draft.write_bytes(text.encode()))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sptrader.errors import RunError
 from sptrader.kernel.market import Books, Orders, make_books
+from sptrader.model.bars import times_ns
 from sptrader.model.instrument import Instrument
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
@@ -49,13 +50,19 @@ def run_plan(
     start_ns: int | None = None,
     end_ns: int | None = None,
     nights: NightRates | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run `plan` over `frames`; bars before `start_ns` only warm up, bars after `end_ns` are not looked at.
 
+    `hashes` name the content of the frames by symbol; what was made of the same bars lately is then used again.
     Raises `RunError` when no bar is left to trade.
     """
     kept = {symbol: _until(frame, end_ns) for symbol, frame in frames.items()}
-    market = make_market(kept, plan, instruments, currency, nights)
+    for symbol, frame in kept.items():
+        if len(frame) == 0:
+            has = _period(np.asarray(pd.DatetimeIndex(frames[symbol].index).as_unit("ns").asi8))
+            raise RunError(f"no bar of {symbol} lies before the end asked for: the data have {has}.", key="end")
+    market = make_market(kept, plan, instruments, currency, nights, hashes)
     columns = {s: make_columns(plan, kept[s], instruments[s]) for s in market.symbols}
     rules = {s: make_rules(plan, columns[s]) for s in market.symbols}
     orders = make_orders(plan, market, columns, rules)
@@ -99,11 +106,11 @@ def _longer(rows: Floats) -> Floats:
 def _until(frame: pd.DataFrame, end_ns: int | None) -> pd.DataFrame:
     if end_ns is None or len(frame) == 0 or frame.index[-1].value <= end_ns:
         return frame
-    return frame.iloc[: int(np.searchsorted(pd.DatetimeIndex(frame.index).as_unit("ns").asi8, end_ns, side="right"))]
+    return frame.iloc[: int(np.searchsorted(times_ns(frame), end_ns, side="right"))]
 
 
 def _period(times_ns: NDArray[np.int64]) -> str:
     if len(times_ns) == 0:
-        return "no bars up to the end"
+        return "no bars"
     ends = pd.to_datetime(times_ns[[0, -1]], utc=True)
     return f"bars from {ends[0]:%Y-%m-%d %H:%M} to {ends[1]:%Y-%m-%d %H:%M} UTC"

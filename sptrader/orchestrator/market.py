@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sptrader.kernel.market import Market
 from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
-from sptrader.model.bars import BarsFacts, bars_facts
+from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
 from sptrader.model.instrument import Instrument
+from sptrader.model.recent import Recent
 from sptrader.model.session import session_labels, sessions
 from sptrader.model.timeframe import HOUR_NS, make_timeframe
 from sptrader.orchestrator.nights import NightRates, night_amounts
@@ -50,25 +51,52 @@ class MarketData:
         return self.instruments[self.symbols[0]].session
 
 
+_markets: Recent[object, MarketData] = Recent(16, most_bytes=2**28)  # 256 MB hold three million bars
+
+
 def make_market(
     frames: Mapping[str, pd.DataFrame],
     plan: Plan,
     instruments: Mapping[str, Instrument],
     currency: str,
     nights: NightRates | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> MarketData:
     """Put the bars of `plan`'s symbols on one clock; frames of other symbols serve to convert currencies.
 
-    `nights` are the financing rates; without them holding over night costs nothing.
+    `nights` are the financing rates; without them holding over night costs nothing. `hashes` name the content of the
+    frames, or of longer ones they begin: what was made of the same content lately is used again.
     """
-    symbols = plan.symbols
     facts = {symbol: bars_facts(frame) for symbol, frame in frames.items()}
-    times = {symbol: np.asarray(pd.DatetimeIndex(f.index).as_unit("ns").asi8) for symbol, f in frames.items()}
+    if hashes is None or nights is not None:
+        return _market(frames, facts, plan, instruments, currency, nights)
+    data = tuple((s, hashes[s], len(f), replace(facts[s], content_hash=""), instruments[s]) for s, f in frames.items())
+    key = (plan.symbols, currency, plan.execution.spread, data)
+    found = _markets.get(key)
+    if found is None:
+        found = _market(frames, facts, plan, instruments, currency, nights)
+        # The frames may change, and their index with them: what is kept holds neither.
+        kept = replace(found, frames={}, facts={}, times_ns=found.times_ns.copy())
+        _markets.put(key, kept, n_bytes=sum(array.nbytes for array in (*kept.kernel, *kept.rows.values())))
+        return found
+    return replace(found, frames=frames, facts=facts)
+
+
+def _market(
+    frames: Mapping[str, pd.DataFrame],
+    facts: Mapping[str, BarsFacts],
+    plan: Plan,
+    instruments: Mapping[str, Instrument],
+    currency: str,
+    nights: NightRates | None,
+) -> MarketData:
+    symbols = plan.symbols
+    times = {symbol: times_ns(frame) for symbol, frame in frames.items()}
     clock = _clock([times[symbol] for symbol in symbols])
     rows = {s: _rows(times[s], clock) for s in symbols}
     sides = {s: two_sided_prices(frames[s], facts[s], instruments[s], plan.execution.spread) for s in symbols}
     pairs = {
-        s: _pair(frames[s], instruments[s], sides.get(s), times[s], clock)
+        s: _pair(frames[s], facts[s], instruments[s], sides.get(s), times[s], clock)
         for s in frames
         if _is_needed(symbols, instruments, currency)
     }
@@ -147,8 +175,12 @@ def _is_needed(symbols: tuple[str, ...], instruments: Mapping[str, Instrument], 
     return any(currency not in (instruments[s].quote, instruments[s].base) for s in symbols)
 
 
-def _pair(frame: pd.DataFrame, instrument: Instrument, sides: TwoSided | None, times: Ints, clock: Ints) -> Pair:
+def _pair(
+    frame: pd.DataFrame, known: BarsFacts, instrument: Instrument, sides: TwoSided | None, times: Ints, clock: Ints
+) -> Pair:
     """The pair's mid prices on the clock; from its two sides where they are known, else from its prices as they are."""
+    if sides is None and ("spread" in frame.columns or all(name in frame.columns for name in SIDED_COLUMNS)):
+        sides = two_sided_prices(frame, known, instrument, None)
     if sides is not None:
         opened, close = (sides.price[:, 0] + sides.price[:, 4]) * 0.5, (sides.price[:, 3] + sides.price[:, 7]) * 0.5
     else:

@@ -92,7 +92,7 @@ def _open_positions(outcome: Outcome) -> dict[str, float]:
 
 def _last_bar(outcome: Outcome, symbol: str) -> int:
     rows = outcome.market.rows[symbol]
-    return int(rows[rows < outcome.last][-1])
+    return int(rows[np.searchsorted(rows, outcome.last) - 1])
 
 
 def _undecided(outcome: Outcome, f: Floats) -> list[str]:
@@ -114,8 +114,9 @@ def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
     is_buy = f[:, m.F_QUANTITY] > 0.0
     price = outcome.market.kernel.price
     at_end = f[:, m.F_REASON] == Reason.END
-    high = np.where(is_buy, price[i, bar, 5], price[i, bar, 1])
-    low = np.where(is_buy, price[i, bar, 6], price[i, bar, 2])
+    met = price.reshape(-1, 8).take(i * price.shape[1] + bar, axis=0)  # the bar of each fill
+    high = np.where(is_buy, met[:, 5], met[:, 1])
+    low = np.where(is_buy, met[:, 6], met[:, 2])
     steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])
     slack = 1e-6 * steps[i]
     raw, filled = f[:, m.F_RAW], f[:, m.F_PRICE]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,14 @@ def words(codes: Floats | NDArray[np.uint8]) -> NDArray[np.object_]:
     return np.asarray(table[np.asarray(codes, np.int64)])
 
 
+def _texts(names: Sequence[str], which: NDArray[Any]) -> Any:
+    """The names that `which` points to, as a column of text; a few names many times over need no look at each."""
+    import pyarrow as pa
+
+    text: Any = pd.StringDtype(na_value=np.nan)
+    return text.__from_arrow__(pa.array(names, pa.large_string()).take(pa.array(np.asarray(which, np.int64))))
+
+
 def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     """Return one row for each closing fill, at average price.
 
@@ -63,8 +72,8 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     entry_rate = _entry_rates(outcome, f)
     return pd.DataFrame(
         {
-            "symbol": symbols(outcome, f[:, m.F_INSTRUMENT]),
-            "side": np.where(way > 0, "long", "short").astype(object),
+            "symbol": _texts(outcome.market.symbols, f[:, m.F_INSTRUMENT]),
+            "side": _texts(("long", "short"), way < 0),
             "quantity": quantity,
             "entry_time": times(outcome, f[:, m.F_ENTRY_BAR] - 1 + outcome.first),
             "entry_price": f[:, m.F_AVERAGE],
@@ -74,7 +83,7 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
             "return": pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
             "fees": fees,
             "bars_held": f[:, m.F_HELD].astype(np.int64),
-            "exit_reason": words(f[:, m.F_REASON]),
+            "exit_reason": _texts([str(word) for word in words(np.arange(256.0))], f[:, m.F_REASON]),
             "mae": f[:, m.F_MAE] * quantity * rate,
             "mfe": f[:, m.F_MFE] * quantity * rate,
             "gross": realised + spread + slippage,
@@ -87,7 +96,10 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
 
 
 def equity_table(outcome: RunOutcome) -> pd.DataFrame:
-    """Return the account at the close of each bar: `time` (the bar's open), `equity cash unrealised margin drawdown`."""
+    """Return the account at the close of each bar: `time` (the bar's open), `equity cash unrealised margin drawdown`.
+
+    Its columns are the books' own arrays: hand out a copy (a shallow one does, pandas copies before it writes).
+    """
     kept = slice(outcome.first, outcome.last)
     books = outcome.books
     equity, cash = books.equity[kept], books.cash[kept]
@@ -99,7 +111,8 @@ def equity_table(outcome: RunOutcome) -> pd.DataFrame:
             "unrealised": equity - cash,
             "margin": books.margin[kept],
             "drawdown": books.drawdown[kept],
-        }
+        },
+        copy=False,
     )
 
 

@@ -106,7 +106,7 @@ class Run:
     @cached_property
     def equity(self) -> pd.DataFrame:
         """The account at the close of each bar: `time equity cash unrealised margin drawdown`."""
-        return equity_table(self._outcome)
+        return self._marks.copy(deep=False)
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
@@ -230,6 +230,11 @@ class Run:
     @cached_property
     def _order_tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         return order_tables(self._outcome)
+
+    @cached_property
+    def _marks(self) -> pd.DataFrame:
+        """The equity table on the books' own arrays; while it lives, a write to `equity` copies first."""
+        return equity_table(self._outcome)
 
     @cached_property
     def _account(self) -> AccountSeries:

@@ -292,10 +292,10 @@ def _cross(node: Cross, columns: Columns) -> Truths:
     n = _length(columns)
     beyond, not_beyond = np.broadcast_to(beyond, (n,)), np.broadcast_to(not_beyond, (n,))
     known = beyond | not_beyond
+    crossed = beyond[1:] & not_beyond[:-1]  # only where all four are known
     result = np.full(n, _UNKNOWN, dtype=np.int8)
-    both_known = known[1:] & known[:-1]
-    crossed = beyond[1:] & not_beyond[:-1]
-    result[1:] = np.where(both_known, crossed.view(np.int8) * np.int8(_TRUE), np.int8(_UNKNOWN))
+    np.multiply(crossed.view(np.int8), np.int8(_TRUE), out=result[1:])
+    result[1:] += (~(known[1:] & known[:-1])).view(np.int8) * np.int8(_UNKNOWN)
     return result
 
 

@@ -14,10 +14,12 @@ import pandas as pd
 
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
+from sptrader.kernel.prices import TOLERANCE
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.account import entry_order
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.ids import client_order_id
+from sptrader.orchestrator.prices import step_fraction
 from sptrader.orchestrator.tables import fill_rows
 
 _CANCELLED = {k.CANCELLED_BY_EXIT, k.REPLACED, k.DRAWDOWN_LIMIT, k.DAILY_LOSS, k.MARGIN_CALL}
@@ -66,7 +68,7 @@ def order_tables(outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Order `status` is `filled`, `cancelled`, `expired`, `rejected` or `working`; `ended_by` says why it ended. `created_at` is
     the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close, unless
-    its fill was rejected at the open. A fill's `time` is the open of the bar it happened in,
+    its fill was rejected at the open. The `stop_price` of a trailing stop is where it began. A fill's `time` is the open of the bar it happened in,
     `spread_cost` and `slippage_cost` are in account currency.
     """
     return _Story(outcome).tables()
@@ -217,7 +219,7 @@ class _Story:
             ("trail", "trailing_stop", plan.trailing_stop),
         )
         quantity = -(row[m.F_HELD_QUANTITY] + row[m.F_QUANTITY])
-        levels = {"stop": row[m.F_STOP], "target": row[m.F_TARGET], "trail": row[m.F_TRAIL]}
+        levels = {"stop": row[m.F_STOP], "target": row[m.F_TARGET], "trail": self._first_trail(row, book)}
         book.children = tuple(
             self._make(
                 row,
@@ -235,6 +237,17 @@ class _Story:
             for leg, type_, distance in kinds
             if distance is not None
         )
+
+    def _first_trail(self, row: np.ndarray, book: _Book) -> float:
+        """Where a trailing stop begins: its distance from the first entry's fill, on the step."""
+        before = [child.stop_price for child in book.children if child.type == "trailing_stop"]
+        if before:
+            return before[0]
+        side = 1.0 if row[m.F_QUANTITY] > 0.0 else -1.0
+        symbol = self.outcome.market.symbols[int(row[m.F_INSTRUMENT])]
+        top, bottom = step_fraction(self.outcome.market.instruments[symbol].price_step)
+        steps = (row[m.F_PRICE] - side * row[m.F_TRAIL]) * bottom / top
+        return float((np.floor(steps + TOLERANCE) if side > 0.0 else np.ceil(steps - TOLERANCE)) * top / bottom)
 
     def _make(
         self,

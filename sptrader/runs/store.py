@@ -61,6 +61,8 @@ def load_run(folder: str | Path) -> Run:
     Raises `RunError` for a folder that holds no run or half of one, and, when it is made again, for inputs, components or an
     engine that are no longer those it was made with.
     """
+    from pydantic import TypeAdapter
+
     path = Path(folder)
     if not (path / "run.json").is_file():
         near = [p.name for p in path.parent.iterdir() if (p / "run.json").is_file()] if path.parent.is_dir() else []
@@ -71,13 +73,14 @@ def load_run(folder: str | Path) -> Run:
         facts = json.loads((path / "run.json").read_text())
         metrics = json.loads((path / "metrics.json").read_text())
         tables = {name: pd.read_parquet(path / f"{name}.parquet") for name in TABLES}
-        config = RunConfig(mode=facts["mode"], parameters=facts["parameters"], **facts["config"])
+        said = {"mode": facts["mode"], "parameters": facts["parameters"], **facts["config"]}
+        config = TypeAdapter(RunConfig).validate_python(said)
         strategy = _strategy(path, facts)
         books = facts.pop("audit")
         warnings = tuple(facts.pop("warnings"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        said = f"{error} is missing in run.json" if isinstance(error, KeyError) else str(error)
-        raise RunError(f"{path}: the run cannot be read: {said}.", path=path) from error
+        why = f"{error} is missing in run.json" if isinstance(error, KeyError) else str(error)
+        raise RunError(f"{path}: the run cannot be read: {why}.", path=path) from error
     stored = {
         "trades": tables["trades"],
         "equity": tables["equity"],

@@ -61,7 +61,7 @@ def load_run(folder: str | Path) -> Run:
     Raises `RunError` for a folder that holds no run or half of one, and, when it is made again, for inputs, components or an
     engine that are no longer those it was made with.
     """
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     path = Path(folder)
     if not (path / "run.json").is_file():
@@ -78,6 +78,9 @@ def load_run(folder: str | Path) -> Run:
         strategy = _strategy(path, facts)
         books = facts.pop("audit")
         warnings = tuple(facts.pop("warnings"))
+    except ValidationError as error:
+        why = "; ".join(f"config.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise RunError(f"{path}: the run cannot be read: {why}.", path=path) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"{error} is missing in run.json" if isinstance(error, KeyError) else str(error)
         raise RunError(f"{path}: the run cannot be read: {why}.", path=path) from error

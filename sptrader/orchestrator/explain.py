@@ -305,7 +305,10 @@ def _position(s: np.ndarray, at: int) -> dict[str, float]:
 
 
 def _number(value: float) -> str:
-    return "unknown" if value != value else f"{value:,.10g}"
+    if value != value:
+        return "unknown"
+    text = f"{value:,.10g}"
+    return f"{value:.10f}".rstrip("0") if "e-" in text and abs(value) >= 1e-9 else text
 
 
 def _by(distance: float) -> str:

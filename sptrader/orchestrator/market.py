@@ -185,12 +185,10 @@ def _pair(
         opened, close = (sides.price[:, 0] + sides.price[:, 4]) * 0.5, (sides.price[:, 3] + sides.price[:, 7]) * 0.5
     else:
         opened, close = frame["open"].to_numpy(np.float64), frame["close"].to_numpy(np.float64)
-    place = np.searchsorted(times, clock)
-    has_bar = (place < len(times)) & (times[np.minimum(place, len(times) - 1)] == clock)
-    mids = [np.full(len(clock), np.nan) for _ in range(2)]
-    for mid, values in zip(mids, (opened, close), strict=True):
-        mid[has_bar] = values[place[has_bar]]
-    return Pair(instrument, mids[0], mids[1], has_bar)
+    place = np.searchsorted(times, clock, side="right") - 1  # the pair's last bar, which need not be on the clock
+    has_bar = (place >= 0) & (times[place] == clock)
+    last_close = np.where(place >= 0, close[place], np.nan)
+    return Pair(instrument, np.where(has_bar, opened[place], last_close), last_close, has_bar)
 
 
 def _session_flags(clock: Ints, timeframe_ns: int, session: str) -> NDArray[np.uint8]:

@@ -67,9 +67,9 @@ def order_tables(outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the orders and the fills of a run, in the order in which they were made.
 
     Order `status` is `filled`, `cancelled`, `expired`, `rejected` or `working`; `ended_by` says why it ended. `created_at` is
-    the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close, unless
-    its fill was rejected at the open. The `stop_price` of a trailing stop is where it began. A fill's `time` is the open of the bar it happened in,
-    `spread_cost` and `slippage_cost` are in account currency.
+    the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close,
+    unless its fill was rejected at the open. The `stop_price` of a trailing stop is where it began. A fill's `time` is the
+    open of the bar it happened in, `spread_cost` and `slippage_cost` are in account currency.
     """
     return _Story(outcome).tables()
 

@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Pair:
-    """A currency pair on the common clock: mid at each bar's `open` and `close` (n,), nan where it `has_bar` not."""
+    """A currency pair on the common clock: mid at each bar's `open` and `close` (n,); its last close where it `has_bar` not."""
 
     instrument: Instrument
     open: Floats
@@ -78,16 +78,7 @@ def _through(steps: list[tuple[Pair, bool]]) -> Rate:
     n = len(steps[0][0].open)
     rate, is_stale = np.ones((n, 2)), np.zeros(n, np.bool_)
     for pair, is_inverse in steps:
-        close = _carried(pair.close)
-        before = np.append(np.nan, close[:-1])
-        opened = np.where(pair.has_bar, pair.open, before)
-        mids = np.column_stack([opened, close])
+        mids = np.column_stack([pair.open, pair.close])
         rate *= 1.0 / mids if is_inverse else mids
         is_stale |= ~pair.has_bar
     return Rate("by_pair", tuple(pair.instrument.symbol for pair, _ in steps), rate, is_stale)
-
-
-def _carried(values: Floats) -> Floats:
-    """The last known value at each place."""
-    known = np.where(np.isnan(values), 0, np.arange(len(values)))
-    return np.asarray(values[np.maximum.accumulate(known)])

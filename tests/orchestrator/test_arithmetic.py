@@ -79,7 +79,10 @@ def test_lowest_limit_binds_and_is_named(risk, units, cap, low):
     told = run.explain(hour(0)).sizing
     assert (first_order(run), run.decisions["cap"].iloc[0]) == (units, cap)
     assert (told.units, told.cap) == (units, cap)
-    assert ("bound by", f"units gave 1,000,000 units, {low} allows {min(x.units for x in told.limits):,.0f}") in told.lines()
+    assert (
+        "bound by",
+        f"units gave 1,000,000 units, {low} allows {min(x.units for x in told.limits):,.0f}",
+    ) in told.lines()
 
 
 def test_what_is_left_below_the_smallest_quantity_is_refused():

@@ -151,7 +151,7 @@ def test_costs_add_up_to_the_cent_each_in_its_own_column():
     assert (trade.gross, trade.spread_cost, trade.slippage_cost) == pytest.approx((50.0, 2.0, 1.0), abs=1e-8)
     assert trade.fees == pytest.approx(2.205, abs=1e-9)
     assert trade.pnl == pytest.approx(50.0 - 2.0 - 1.0 - 2.205, abs=1e-8)
-    assert getattr(trade, "_9") == pytest.approx(44.795 / 11_001.5)  # pnl / entry notional
+    assert run.trades["return"].tolist() == pytest.approx([44.795 / 11_001.5])  # pnl / entry notional
     assert run.fills["fee"].tolist() == pytest.approx([1.10015, 1.10485])
     assert run.fills["spread_cost"].tolist() == pytest.approx([1.0, 1.0])
     assert run.fills["slippage_cost"].tolist() == pytest.approx([0.5, 0.5])
@@ -209,7 +209,10 @@ def test_drawdown_limit_flattens_and_halts_for_good():
     run = run_of(rows, [1, 0, 0, 1], sizing="{method: units, value: 100000}", risk="{max_drawdown: 2%}")
 
     assert run.trades["exit_reason"].tolist() == ["risk_halt"]
-    assert told(run)[-2:] == [(3, "enter_long", "refused", "trading_halted"), (4, "stay", "ignored", "conditions_not_met")]
+    assert told(run)[-2:] == [
+        (3, "enter_long", "refused", "trading_halted"),
+        (4, "stay", "ignored", "conditions_not_met"),
+    ]
 
 
 def test_limit_entry_waits_for_its_price_and_pays_no_slippage():
@@ -314,12 +317,14 @@ def test_bars_before_the_start_warm_up_and_bars_after_the_end_are_not_looked_at(
 
 
 def test_period_without_bars_is_refused():
-    with pytest.raises(RunError, match=r"no bar lies in the period asked for: the data have bars from 2017-03-06 10:00"):
+    with pytest.raises(
+        RunError, match=r"no bar lies in the period asked for: the data have bars from 2017-03-06 10:00"
+    ):
         sp.backtest(rules(), bars([FLAT] * 3), start="2018-01-01")
     with pytest.raises(RunError, match="no bar of EURUSD lies before the end asked for"):
         sp.backtest(rules(), bars([FLAT] * 3), end="2016-01-01")
 
 
 def test_what_is_understood_but_not_carried_out_is_refused_by_name():
-    with pytest.raises(RunError, match="risk.correlation_limit is not carried out by this version"):
+    with pytest.raises(RunError, match=r"risk\.correlation_limit is not carried out by this version"):
         run_of([FLAT] * 3, risk="{correlation_limit: 50%}")

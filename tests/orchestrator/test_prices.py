@@ -50,7 +50,10 @@ def test_explicit_sides_are_taken_as_they_are_and_are_not_modelled():
     found = two_sided_prices(frame, bars_facts(frame), EURUSD, TWO_PIPS)
 
     assert found.price[1].tolist() == [1.0 + n / 1000 for n in range(8)]
-    assert (found.is_modelled, two_sided_prices(bars([FLAT]), bars_facts(bars([FLAT])), EURUSD, TWO_PIPS).is_modelled) == (
+    assert (
+        found.is_modelled,
+        two_sided_prices(bars([FLAT]), bars_facts(bars([FLAT])), EURUSD, TWO_PIPS).is_modelled,
+    ) == (
         False,
         True,
     )
@@ -66,7 +69,9 @@ def test_run_on_modelled_spread_says_so_and_one_on_quotes_does_not():
 
 
 def test_neither_spread_is_an_error_that_says_what_to_write():
-    with pytest.raises(DataError, match=r"EURUSD: the bars have no spread column and the strategy says no execution.spread"):
+    with pytest.raises(
+        DataError, match=r"EURUSD: the bars have no spread column and the strategy says no execution.spread"
+    ):
         sp.backtest(rules(execution=None), bars([FLAT] * 3))
 
 

@@ -122,7 +122,9 @@ def test_shortest_way_is_taken():
 
 
 def test_missing_pair_is_named():
-    with pytest.raises(DataError, match=r"EURGBP: its P&L is in GBP and the account in USD, but neither GBPUSD nor USDGBP"):
+    with pytest.raises(
+        DataError, match=r"EURGBP: its P&L is in GBP and the account in USD, but neither GBPUSD nor USDGBP"
+    ):
         sp.backtest(of("EURGBP"), bars([0.85] * 3, symbol="EURGBP"))
 
 
@@ -138,12 +140,13 @@ def test_pair_without_a_bar_is_stale_and_blocks_entries_but_not_exits():
     assert (last["time"], last["outcome"], last["reason"]) == (hour(3), "refused", "rate_stale")
 
 
-def test_rate_is_carried_over_missing_bars_and_unknown_before_the_first():
-    times = np.array([np.nan, 1.25, np.nan, 1.30])
-    known = Pair(instrument("GBPUSD"), times, times + 0.01, np.isfinite(times))
+def test_rate_is_stale_where_either_pair_of_a_cross_has_no_bar_and_unknown_before_its_first():
+    first = Pair(instrument("GBPUSD"), np.array([np.nan, 1.25]), np.array([np.nan, 1.26]), np.array([False, True]))
+    other = Pair(instrument("USDJPY"), np.array([150.0, 151.0]), np.array([151.0, 151.0]), np.array([True, False]))
 
-    found = conversion(instrument("EURGBP"), "USD", {"GBPUSD": known})
+    found = conversion(instrument("EURGBP"), "JPY", {"GBPUSD": first, "USDJPY": other})
 
-    assert found.rate[:, 1].tolist() == pytest.approx([np.nan, 1.26, 1.26, 1.31], nan_ok=True)
-    assert found.rate[:, 0].tolist() == pytest.approx([np.nan, 1.25, 1.26, 1.30], nan_ok=True)
-    assert found.is_stale.tolist() == [True, False, True, False]
+    assert found.path == ("GBPUSD", "USDJPY")
+    assert found.rate[1].tolist() == pytest.approx([1.25 * 151, 1.26 * 151])
+    assert np.isnan(found.rate[0]).all()
+    assert found.is_stale.tolist() == [True, True]

@@ -6,6 +6,7 @@ few rules); rows are made one after another from a drawn seed, so that fewer row
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -18,6 +19,7 @@ from tests.reference_data import (
     Prices,
     RefBar,
     RefCase,
+    RefComparison,
     RefInstrument,
     RefRules,
     RefSignals,
@@ -29,6 +31,15 @@ _POOL = (
     (RefInstrument("USDJPY", price_step=0.001, margin_rate=1 / 30, conversion="base"), 150_000),
     (RefInstrument("EURGBP", margin_rate=0.05, lot_step=1000.0, min_quantity=1000.0, conversion="pair"), 85_000),
     (RefInstrument("ACME", price_step=0.01, contract_size=1.0, margin_rate=0.5), 10_000),
+)
+_TERMS = (
+    RefComparison(1, True, "bars", ">="),
+    RefComparison(-1, True, "pnl", "<"),
+    RefComparison(-1, False, "mae", ">"),
+    RefComparison(1, True, "mfe", ">"),
+    RefComparison(1, False, "pnl", "<="),
+    RefComparison(-1, True, "entry_price", ">="),
+    RefComparison(-1, False, "bars", "<"),
 )
 _DISTANCES = (1, 2, 3, 4, 6, 9, 2.5, 15, 25)  # of stops and targets, in steps
 _START_NS = 1_483_344_000_000_000_000
@@ -67,6 +78,7 @@ def rules(draw: st.DrawFn) -> RefRules:
         target_kind=draw(kinds),
         trail_kind=draw(kinds),
         max_holding=draw(st.sampled_from((0, 0, 0, 1, 3, 8))),
+        terms=draw(st.sampled_from(((), (), _TERMS[:1], _TERMS[1:3], _TERMS))),
         pyramiding=draw(st.sampled_from((0, 0, 1, 3))),
         reverse=draw(st.booleans()),
         close_at_end=draw(st.booleans()),
@@ -106,7 +118,7 @@ class _Market:
         """Bid and ask open, high, low, close in steps; the spread is 0 to 3 steps and may change within the bar."""
         random = self.random
         gap = random.choice((0, 0, 0, 1, -1, 2, -2)) if random.random() < 0.9 else random.randint(-9, 9)
-        if self.wild and random.random() < 0.06:
+        if self.wild and random.random() < 0.1:
             gap = int(self.last * random.choice((-0.15, -0.03, -0.02, 0.02, 0.03, 0.15)))
         opened = max(self.last + gap, self.start // 4)
         closed = opened + random.randint(-4, 4)
@@ -160,7 +172,7 @@ def _signals(
 ) -> RefSignals:
     """Signals of one bar; distances are 1 to 25 steps, at times halves or nan."""
     if not bar.has_bar:
-        return RefSignals()
+        return RefSignals(levels=(NAN,) * len(setting.terms))
     step, close = instrument.price_step, bar.bid[3]
 
     def distance(kind: str, fraction: float = NAN) -> float:
@@ -175,6 +187,12 @@ def _signals(
         ticks = round(close / step)
         long, short = (float(f"{(ticks + d * away + part) * step:.10g}") for d in (1, -1))
         return (long, short) if random.random() > 0.02 else (NAN, NAN)
+
+    def level(field: str) -> float:
+        """What a field of the position is compared with; between the steps, so that no comparison is a tie."""
+        steps = random.randint(-4, 8) + 0.37
+        levels = {"bars": float(random.randint(1, 6)), "entry_price": close + steps * step}
+        return levels.get(field, steps * step) if random.random() > 0.02 else NAN
 
     order = order_prices(random.randint(-1, 4) * (-1 if setting.order_kind == "limit" else 1))
     between = random.randint(-3, 3)
@@ -196,6 +214,8 @@ def _signals(
             float(f"{order[1] - between * step:.10g}"),
         ),
         filter_code="hours" if random.random() < 0.04 else None,
+        term_truth=random.random() < 0.6,
+        levels=tuple(level(term.field) for term in setting.terms),
     )
 
 
@@ -244,15 +264,22 @@ def make_case(
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> RefCase:
-    """A market of 5 to 60 rows with 1 to 3 instruments, signals on it, and rules."""
+def cases(draw: st.DrawFn, *, strained: bool = False) -> RefCase:
+    """A market of 5 to 60 rows with 1 to 3 instruments, signals on it, and rules.
+
+    `strained`: with all the margin used and gaps, so that margin calls, limits and the end of the equity are often met.
+    """
+    setting = draw(rules())
+    if strained:
+        value = draw(st.sampled_from((5.1, 12.7, 19.3, 27.9)))
+        setting = replace(setting, sizing="percent", size_value=value, position_limit=None, max_order_notional=None)
     return make_case(
         seed=draw(st.integers(0, 2**40)),
         n_rows=draw(st.integers(5, 60)),
         chosen=draw(st.sampled_from(((0,), (1,), (2,), (3,), (0, 1), (2, 3), (3, 0), (0, 1, 2), (3, 2, 1)))),
-        setting=draw(rules()),
+        setting=setting,
         cash=draw(st.sampled_from((10_007.31, 1_000.37, 100_003.71))),
-        wild=draw(st.booleans()),
+        wild=strained or draw(st.booleans()),
         financed=draw(st.booleans()),
         busy=draw(st.sampled_from((0.25, 0.1, 0.5))),
     )

@@ -8,9 +8,10 @@ from decimal import Decimal
 from tests.golden_account import ACCOUNT
 from tests.golden_form import Golden
 from tests.golden_orders import ORDERS
+from tests.golden_rules import RULES
 from tests.reference_data import RefResult
 
-CASES = [*ORDERS, *ACCOUNT]
+CASES = [*ORDERS, *ACCOUNT, *RULES]
 
 
 def close(found: Decimal, written: str) -> bool:

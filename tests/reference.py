@@ -6,12 +6,15 @@ the line. Its parts: `reference_data` (plain input and output), `reference_book`
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 
 from tests.reference_book import ONE, ZERO, Entry, Exit, exact, snap
 from tests.reference_data import RefBar, RefCase, RefDecision, RefInstrument, RefOrder, RefResult, RefRules, RefSignals
 from tests.reference_match import Match
+
+_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 class Engine(Match):
@@ -111,7 +114,7 @@ class Engine(Match):
                 self.conclude(k, "both", "refused", "both_sides", ordered_exits[k])
             elif signals.enter_long or signals.enter_short:
                 side = 1 if signals.enter_long else -1
-                action, ignored = self.entry_action(k, side, signals, flattened=bool(flattened[k]))
+                action, ignored = self.entry_action(k, side, flattened=bool(flattened[k]))
                 if ignored:
                     self.conclude(k, action, "ignored", ignored, ordered_exits[k])
                 else:
@@ -132,6 +135,26 @@ class Engine(Match):
             action, outcome, reason, cap = "exit", "ordered", exit_, reason
         self.out.decisions.append(RefDecision(self.t, self.instruments[k].symbol, action, outcome, reason, cap))
 
+    def leaves(self, k: int) -> bool:
+        """Whether an exit rule of the held side is true: its signal, or a term that looks at the position."""
+        signals, position = self.case.signals[self.t][k], self.positions[k]
+        if signals.leave_long if position.direction > 0 else signals.leave_short:
+            return True
+        found = {
+            "bars": Decimal(position.held),
+            "pnl": (self.mark_of(k, position) - position.average) * position.direction,
+            "mfe": position.mfe,
+            "mae": position.mae,
+            "entry_price": position.average,
+        }
+        terms: list[bool] = []
+        for comparison, level in zip(self.rules.terms, signals.levels, strict=True):
+            if comparison.first:
+                terms.append(signals.term_truth and comparison.side == position.direction)
+            left, right = found[comparison.field], Decimal(level)
+            terms[-1] &= not right.is_nan() and _SIGNS[comparison.sign](left, right)
+        return any(terms)
+
     def decide_exit(self, k: int) -> str:
         """Order the exit that the rules ask for; the reason, or empty."""
         signals, position, entry = self.case.signals[self.t][k], self.positions[k], self.entries[k]
@@ -140,13 +163,13 @@ class Engine(Match):
         if position is None:
             return ""
         reason = ""
-        if signals.leave_long if position.direction > 0 else signals.leave_short:
+        if self.leaves(k):
             reason = "signal"
         elif self.rules.max_holding and position.held >= self.rules.max_holding:
             reason = "max_holding"
         return reason if reason and self.order_exit(k, reason) else ""
 
-    def entry_action(self, k: int, side: int, signals: RefSignals, *, flattened: bool) -> tuple[str, str]:
+    def entry_action(self, k: int, side: int, *, flattened: bool) -> tuple[str, str]:
         """What an entry of `side` would be, and why it is ignored (empty: it is not)."""
         word, position, entry = ("long" if side > 0 else "short"), self.positions[k], self.entries[k]
         action = f"enter_{word}"
@@ -157,8 +180,7 @@ class Engine(Match):
                 return action, "in_position"
         elif position is not None:
             action = f"reverse_{word}"
-            left = signals.leave_long if position.direction > 0 else signals.leave_short
-            if flattened or not (left or self.rules.reverse):
+            if flattened or not (self.rules.reverse or self.leaves(k)):
                 return action, "against_position"
         if entry is not None and entry.order.side == side:
             return action, "working_entry"

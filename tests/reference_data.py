@@ -60,7 +60,8 @@ class RefSignals:
     same on every bar that enters one instrument;
     `order_price` is the limit price of limit orders, else the stop price; `limit_price` is the limit of stop-limit orders. Prices and
     distances for a long come from the first of a pair, for a short from the second, where a pair is given.
-    `filter_code` names the filter that refuses an entry here, None lets it pass.
+    `filter_code` names the filter that refuses an entry here, None lets it pass. `levels` are what the comparisons of
+    `RefRules.terms` compare with.
     """
 
     enter_long: bool = False
@@ -75,6 +76,21 @@ class RefSignals:
     order_price: tuple[float, float] = (NAN, NAN)
     limit_price: tuple[float, float] = (NAN, NAN)
     filter_code: str | None = None
+    term_truth: bool = True
+    levels: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class RefComparison:
+    """One comparison of an exit rule that looks at the position held on `side`; it is `first` of its term, or a further one.
+
+    A rule is any of its terms, a term is all of its comparisons and the columns' part (`RefSignals.term_truth`).
+    """
+
+    side: int
+    first: bool
+    field: str  # bars, pnl, mfe, mae, entry_price; prices and distances in price units
+    sign: str  # <, <=, >, >=
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,7 @@ class RefRules:
     target_kind: str = "none"
     trail_kind: str = "none"
     max_holding: int = 0
+    terms: tuple[RefComparison, ...] = ()
     pyramiding: int = 0
     reverse: bool = False
     close_at_end: bool = False

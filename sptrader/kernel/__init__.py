@@ -72,9 +72,9 @@ at the end. Where the pair has no bar amounts use its last known mid, and entrie
    units = value; notional = value / (price x rate); percent = equity x value / (price x rate); risk = equity x value / (stop
    distance, without a stop the trailing distance, x rate); volatility = equity x value / (the volatility column x rate).
    Caps, the lowest binding one is named: position limit x equity less the notional held; max order notional; free margin =
-   equity - used margin - reserved margin (plus the reversed position's own). Rounded down to the lot step (within 1e-6 of a
-   step is that step); below the minimum it is refused. Prices for sizes and margins: the close of the side that will be
-   traded (limit and stop orders too).
+   equity - used margin - reserved margin (plus the reversed position's own); one that is nan allows nothing. Rounded down to
+   the lot step (within 1e-6 of a step is that step); below the minimum it is refused. Prices for sizes and margins: the close
+   of the side that will be traded (limit and stop orders too).
 7. The last bar. Positions stay open and orders `working`; no decision of the last bar is filled. With close_at_end positions
    are closed after that bar's decisions, at the last close of their side, without slippage, and the account is marked again.
 """

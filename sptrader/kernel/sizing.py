@@ -49,20 +49,23 @@ def wanted_units(unit, rate, stop_distance, volatility, s, L, j):
 
 @inlined
 def capped_units(units, unit, is_reversal, s, L, j, at):
-    """Return `units` under every limit and on the lot step, and the reason code of the lowest limit that bound."""
+    """Return `units` under every limit and on the lot step, and the reason code of the lowest limit that bound.
+
+    A limit that is nan allows nothing, whatever the others allow.
+    """
     cap = NOTHING
     held = 0.0 if is_reversal else abs(s[at + QUANTITY * L])
     allowed = s[LIMIT_POSITION * L + j] * s[EQUITY * L + j] / unit - held
     if not (units <= allowed):
         units, cap = allowed, OVER_POSITION_LIMIT
     allowed = s[LIMIT_ORDER * L + j] / unit
-    if not (units <= allowed):
+    if not (units <= allowed or math.isnan(units)):
         units, cap = allowed, OVER_ORDER_LIMIT
     free = s[EQUITY * L + j] - s[USED_MARGIN * L + j] - s[RESERVED_MARGIN * L + j] + s[at + ORDER_MARGIN * L]
     if is_reversal:
         free += s[at + MARGIN * L]
     allowed = free / (unit * s[at + MARGIN_RATE * L])
-    if not (units <= allowed):
+    if not (units <= allowed or math.isnan(units)):
         units, cap = allowed, OVER_FREE_MARGIN
     if math.isnan(units) or units <= 0.0:
         return 0.0, cap

@@ -28,7 +28,7 @@ def drawn_cases(number: int, *, seed_: int) -> list[RefCase]:
 
     @seed(seed_)
     @settings(max_examples=number, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(cases())
+    @given(cases() | cases(strained=True))
     def draw(case: RefCase) -> None:
         found.append(case)
 

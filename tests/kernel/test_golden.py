@@ -14,7 +14,8 @@ from sptrader.kernel import replay
 from sptrader.kernel import state as k
 from tests.golden import CASES, differences
 from tests.golden_form import Golden
-from tests.kernel.adapter import arrays, kernel_answer
+from tests.kernel.adapter import arrays
+from tests.kernel.answers import kernel_answer
 from tests.kernel.drawn import drawn_cases, eight_on_one_market
 from tests.kernel.lanes import side_by_side
 from tests.kernel.plain import Job, plainly

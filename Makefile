@@ -24,6 +24,8 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
 bench-correctness: $(READY)
+	$(BIN)/python -m tests.peers.answers
+	$(BIN)/python -m pytest tests/peers
 	SPTRADER_EXAMPLES=50000 $(BIN)/python -m pytest tests/kernel/test_reference.py
 
 $(READY): pyproject.toml

@@ -22,6 +22,7 @@ from sptrader.orchestrator.orders import order_tables
 from sptrader.orchestrator.scenarios import SCENARIOS, scenario
 from sptrader.orchestrator.tables import decisions_table, equity_table, signals_table, trades_table
 from sptrader.performance.costs import CostSplit
+from sptrader.performance.definitions import metric_text
 from sptrader.performance.report import metrics
 from sptrader.performance.returns import (
     AccountSeries,
@@ -221,7 +222,8 @@ class Run:
         m = self.metrics
         return (
             f"Run {self.id}: {self.strategy.name} on {', '.join(self.symbols)}, {m['trades']:.0f} trades, "
-            f"return {m['total_return']:.2%}, Sharpe {m['sharpe']:.2f}, largest drawdown {m['max_drawdown']:.2%}"
+            f"return {m['total_return']:.2%}, Sharpe {metric_text('sharpe', m['sharpe'])}, "
+            f"largest drawdown {m['max_drawdown']:.2%}"
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -246,12 +245,10 @@ def weekdays(doc: str) -> Field:
 
 
 def file_path(doc: str) -> Field:
-    """A file, relative to the strategy's folder."""
+    """A file, relative to the strategy's folder, as it is written."""
 
     def read(reader: Reader, value: Value, key: str) -> str | None:
         found = reader.leaf(value, key, "a file's path")
-        if found is None:
-            return None
-        return str(Path(reader.faults.path).parent / found.text.strip())
+        return None if found is None else found.text.strip()
 
     return Field(read, {"type": "string"}, doc)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sptrader.data.sample import sample
     from sptrader.errors import SptraderError
     from sptrader.runs.backtest import backtest
+    from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
-    from sptrader.runs.store import load_run
     from sptrader.strategy.loader import load_strategy
     from sptrader.strategy.strategy import Strategy
 
@@ -35,7 +35,7 @@ _HOMES = {
     "indicator": "components.contract",
     "load_bars": "data.load",
     "load_data_from_env": "data.env",
-    "load_run": "runs.store",
+    "load_run": "runs.reopen",
     "load_strategy": "strategy.loader",
     "registry": "components.loader",
     "resample": "data.resample",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from sptrader import __version__
 from sptrader.cli import backtest, components, data, lab, runs, strategies
 
 app = typer.Typer(
@@ -20,13 +20,13 @@ app = typer.Typer(
 
 def _version(is_asked: bool) -> None:
     if is_asked:
-        print(f"sptrader {__version__}")
+        print(f"sptrader {version('sptrader')}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    version: Annotated[
+    is_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:

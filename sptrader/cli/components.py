@@ -86,7 +86,7 @@ def run(
     memory_limit: MemoryLimit = 2_048,
     as_json: Json = False,
 ) -> None:
-    """Compute a component on the bars that the environment names (SPTRADER_..., see `sptrader doctor`)."""
+    """Compute a component on the bars that the environment names (SPTRADER_TEST_DATASET, ...)."""
     component = _named(name, registry())
     arguments = {**_pairs("--param", param), **{key: _wire(value) for key, value in _split("--wire", wire)}}
     bars, result = run_on_env_bars(component, arguments, limits=Limits(time_limit, memory_limit))

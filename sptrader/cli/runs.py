@@ -14,7 +14,8 @@ from rich.table import Table
 from sptrader.cli.backtest import show, summary
 from sptrader.errors import RunError
 from sptrader.performance.definitions import metric_text
-from sptrader.runs.store import load_run, saved_runs
+from sptrader.runs.reopen import load_run
+from sptrader.runs.store import saved_runs
 
 app = typer.Typer(help="Saved runs.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Option(help="Where runs are saved.")]

@@ -137,16 +137,20 @@ def limit_memory(memory_mb: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         bound = mapped + memory_mb * _MEGABYTE
         resource.setrlimit(resource.RLIMIT_AS, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
-    threading.Thread(target=_watch_memory, args=(_peak_bytes() + memory_mb * _MEGABYTE,), daemon=True).start()
+    threading.Thread(target=_watch_memory, args=(_used_bytes() + memory_mb * _MEGABYTE,), daemon=True).start()
 
 
 def _watch_memory(bound_bytes: int) -> None:
-    while _peak_bytes() <= bound_bytes:
+    while _used_bytes() <= bound_bytes:
         time.sleep(0.05)
     os._exit(_OUT_OF_MEMORY)
 
 
-def _peak_bytes() -> int:
+def _used_bytes() -> int:
+    """The memory in use now on Linux, where the peak of a child begins at its parent's; elsewhere the peak."""
+    status = Path("/proc/self/statm")
+    if status.exists():
+        return int(status.read_text().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

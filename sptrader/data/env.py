@@ -114,7 +114,7 @@ def _load_live(settings: DataSettings, connect_live: ConnectLive | None) -> pd.D
     if connect_live is None:
         raise DataError(
             f"DATA_SOURCE is live: the {settings.live_timeframe} bars of {settings.live_symbol} come from a running feed, "
-            "and none is connected here. Start one with `sptrader feed`, or set DATA_SOURCE=parquet and TEST_DATASET.",
+            "and none is connected here. Set DATA_SOURCE=parquet and TEST_DATASET.",
             key="SPTRADER_DATA_SOURCE",
             value="live",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ import pandas as pd
 
 from sptrader.clock import LiveClock
 from sptrader.components.loader import registry
-from sptrader.data.financing import load_financing
 from sptrader.data.fingerprint import content_hash
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
@@ -22,8 +20,8 @@ from sptrader.model.bars import bars_facts, facts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.orchestrator.backtest import run_plan
-from sptrader.orchestrator.nights import NightRates, labels_of
 from sptrader.runs.config import RunConfig
+from sptrader.runs.financing import financing_file, night_rates
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
 from sptrader.strategy.loader import load_strategy
@@ -128,25 +126,6 @@ def _period_ns(plan: Plan, start: TimeLike | None, end: TimeLike | None) -> tupl
             key=given,
         )
     return first_ns, last_ns
-
-
-def financing_file(plan: Plan) -> Path | None:
-    """Return the path of the strategy's financing file, which it names relative to itself; None when it names none."""
-    name = plan.execution.financing
-    return None if name is None else Path(plan.strategy.source_path).parent / name
-
-
-def night_rates(file: Path | None) -> NightRates | None:
-    """Return the rates of a financing file."""
-    if file is None:
-        return None
-    financing = load_financing(file)
-
-    def rates(symbol: str, day: datetime.date) -> tuple[float, float]:
-        found = financing.rate(symbol, day)
-        return found.long, found.short
-
-    return NightRates(rates, labels_of(financing.holidays))
 
 
 def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame]:

@@ -110,7 +110,7 @@ def find_strategy(path: str | Path) -> Path:
     given = Path(path).expanduser()
     if given.is_file():
         return given
-    known = {found.stem: found for found in strategy_files()}
+    known = {found.stem: found for found in (*strategy_files(shipped_folder()), *strategy_files())}
     if given.parent == Path(".") and given.stem in known and given.suffix in ("", ".yaml", ".yml"):
         return known[given.stem]
     near = difflib.get_close_matches(given.stem, known, n=1)

@@ -219,7 +219,8 @@ def _scenarios(run: ReportedRun, look: _Look) -> Section:
         }
         for row in run.scenarios.to_dict("records")
     ]
-    return Section(look.name, look.title, html=part(table_part(pd.DataFrame(rows))))
+    note = '<p class="sp-note">The same run, with every doubt inside a bar resolved one way.</p>'
+    return Section(look.name, look.title, html=part(table_part(pd.DataFrame(rows)) + note))
 
 
 def _trades(run: ReportedRun, look: _Look) -> Section:
@@ -256,14 +257,14 @@ def _nothing(look: _Look, sentence: str) -> Section:
 SECTIONS: Mapping[str, tuple[str, Callable[[ReportedRun, _Look], Section]]] = {
     "summary": ("Summary", _summary),
     "price": ("Price and trades", _figure),
-    "equity": ("Equity and drawdown", _figure),
+    "equity": ("Equity", _figure),
     "monthly": ("Monthly returns", _figure),
-    "results": ("Results of the trades", _results),
-    "costs": ("What it cost", _figure),
-    "scenarios": ("If every doubt inside a bar went one way", _scenarios),
-    "rolling": ("Rolling figures", _figure),
+    "results": ("Results", _results),
+    "costs": ("Costs", _figure),
+    "scenarios": ("Scenarios", _scenarios),
+    "rolling": ("Rolling", _figure),
     "metrics": ("Metrics", _metrics),
     "trades": ("Trades", _trades),
-    "decisions": ("Decisions that became no order", _decisions),
-    "provenance": ("Where this comes from", _provenance),
+    "decisions": ("Decisions without an order", _decisions),
+    "provenance": ("Provenance", _provenance),
 }

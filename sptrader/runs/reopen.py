@@ -15,7 +15,7 @@ import pandas as pd
 from sptrader.components.loader import registry
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError, did_you_mean
-from sptrader.model.bars import bars_facts
+from sptrader.model.bars import bars_facts, with_facts
 from sptrader.model.instrument import instrument
 from sptrader.model.period import period_ns
 from sptrader.orchestrator.audit import Audit
@@ -75,8 +75,8 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
     def make() -> Outcome:
         strategy = _strategy(path, facts)
         plan = make_plan(strategy, config.parameters, registry())
-        frames = {symbol: load_bars(path / "inputs" / f"{symbol}.parquet") for symbol in facts["data"]}
-        changed = list(_changed(plan, frames, facts))
+        frames = {symbol: _bars(path, symbol, facts) for symbol in facts["data"]}
+        changed = list(_changed(path, plan, frames, facts))
         if changed:
             raise RunError(f"{path}: not what the run was made with any more: {'; '.join(changed)}.", path=path)
         symbols = tuple(facts["symbols"])
@@ -119,7 +119,13 @@ def _strategy(path: Path, facts: dict[str, Any]) -> Strategy:
     return read_strategy(written.decode(), path=facts["strategy_path"], source_hash=facts["strategy"]["source_hash"])
 
 
-def _changed(plan: Plan, frames: dict[str, pd.DataFrame], facts: dict[str, Any]) -> Iterator[str]:
+def _bars(path: Path, symbol: str, facts: dict[str, Any]) -> pd.DataFrame:
+    """The stored bars; what they came from is what the run says, not the copy's own name."""
+    frame = load_bars(path / "inputs" / f"{symbol}.parquet")
+    return with_facts(frame, {"source": facts["data"][symbol]["source"]})
+
+
+def _changed(path: Path, plan: Plan, frames: dict[str, pd.DataFrame], facts: dict[str, Any]) -> Iterator[str]:
     """What has another hash than the run's, as phrases."""
     for symbol, frame in frames.items():
         if bars_facts(frame).content_hash != facts["data"][symbol]["content_hash"]:
@@ -127,3 +133,7 @@ def _changed(plan: Plan, frames: dict[str, pd.DataFrame], facts: dict[str, Any])
     for call in plan.calls:
         if call.component.source_hash != facts["components"][call.component.name]:
             yield f"the component '{call.component.name}' ({call.component.source_path})"
+    if facts["financing"]:
+        written = (path / "inputs" / FINANCING).read_bytes()
+        if hashlib.sha256(written).hexdigest() != facts["financing"]["hash"]:
+            yield "the financing rates"

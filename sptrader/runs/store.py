@@ -13,6 +13,7 @@ from typing import Protocol
 import pandas as pd
 
 from sptrader.data.parquet import save_bars
+from sptrader.errors import RunError
 from sptrader.orchestrator.audit import Audit
 from sptrader.runs.reported import ReportedRun
 from sptrader.strategy.strategy import Strategy
@@ -35,23 +36,34 @@ class StorableRun(ReportedRun, Protocol):
 def save_run(run: StorableRun, folder: str | Path = "runs") -> Path:
     """Write `run` to `folder/<id>`: `run.json`, `metrics.json`, its tables, and the strategy and bars it can be made of again.
 
-    The same run gives the same bytes, but for the times in `run.json`. Files are replaced whole.
+    The same run gives the same bytes, but for the times in `run.json`. Files are replaced whole, and `run.json` comes last:
+    a folder that has it is complete. Raises `RunError` for a place that cannot be written to.
     """
     target = Path(folder) / run.id
+    try:
+        _save(run, target)
+    except OSError as error:
+        raise RunError(
+            f"the run cannot be saved to {target}: {error.strerror} ({error.filename}).", path=target, key="out"
+        ) from error
+    return target
+
+
+def _save(run: StorableRun, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         _write(target / f"{name}.parquet", partial(getattr(run, name).to_parquet, index=False))
     for symbol, frame in run.inputs.items():
         _write(target / "inputs" / f"{symbol}.parquet", partial(save_bars, frame))
     _write_text(target / "inputs" / "strategy.yaml", run.strategy.source_text)
-    if run.provenance["financing"]:
+    rates = target / "inputs" / FINANCING
+    if run.provenance["financing"] and not rates.is_file():
         source = Path(run.strategy.source_path).parent / run.provenance["financing"]["file"]
-        _write_text(target / "inputs" / FINANCING, source.read_text(encoding="utf-8"))
+        _write(rates, partial(_copy, source))
     metrics = {name: None if math.isnan(value) else value for name, value in run.metrics.items()}
     _write_text(target / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     facts = {**run.provenance, "audit": asdict(run.audit), "warnings": list(run.warnings)}
     _write_text(target / "run.json", json.dumps(facts, indent=2, default=str) + "\n")
-    return target
 
 
 def saved_runs(folder: str | Path = "runs") -> list[Path]:
@@ -66,6 +78,10 @@ def _write(path: Path, write: Callable[[Path], object]) -> None:
     draft = path.with_name(f".{path.name}.part")
     write(draft)
     draft.replace(path)
+
+
+def _copy(source: Path, path: Path) -> None:
+    path.write_bytes(source.read_bytes())
 
 
 def _write_text(path: Path, text: str) -> None:

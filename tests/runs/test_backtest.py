@@ -39,7 +39,7 @@ def test_frame_without_facts_is_the_strategys_market():
 def test_frame_without_basis_needs_one_where_the_spread_is_not_0():
     strategy = rules(execution="{spread: 2 pips}")
 
-    with pytest.raises(DataError, match='basis is not known; give what is missing, as in .*basis="bid"'):
+    with pytest.raises(DataError, match=r'basis is not known; give what is missing, as in .*basis="bid"'):
         sp.backtest(strategy, bare())
     assert pnl(sp.backtest(strategy, bare(), basis="bid")) == [pytest.approx(1.8)]
 
@@ -176,7 +176,7 @@ def test_bad_bars_stop_at_the_door(frame, message):
 
 
 def test_strategy_that_is_not_there_names_the_nearest():
-    with pytest.raises(StrategyError, match="did you mean .*ma_crossover"):
+    with pytest.raises(StrategyError, match=r"did you mean .*ma_crossover"):
         sp.backtest("ma_crosover", bars(ROWS))
 
 

@@ -113,6 +113,33 @@ RULES = [
         trades=[("long", 1, 2, "-10.00", "stop_loss")],
     ),
     Golden(
+        # 10 at 100 (stop 102) and 10 at 98 (stop 100): average 99. The ask reaches 100: (99 - 100) x 20 = -20.
+        name="an add to a short tightens its stop",
+        case=one(
+            [flat(100.0), flat(100.0), flat(98.0), (98.0, 100.5, 97.0, 99.0), flat(99.0)],
+            {0: RefSignals(enter_short=True, stop=2.0), 1: RefSignals(enter_short=True, stop=2.0)},
+            stop_kind="price",
+            pyramiding=1,
+        ),
+        fills=[
+            (1, "-10", "100.00", "entry", False),
+            (2, "-10", "98.00", "add", False),
+            (3, "20", "100.00", "stop_loss", False),
+        ],
+        trades=[("short", 1, 3, "-20.00", "stop_loss")],
+    ),
+    Golden(
+        # An open just at the target settles it, though the bar falls through the stop 99.00 later.
+        name="an open at the target is the target",
+        case=one(
+            [flat(100.0), flat(100.0), (102.0, 102.1, 98.0, 99.0), flat(99.0)],
+            {0: RefSignals(enter_long=True, stop=1.0, target=2.0)},
+            **BRACKET,
+        ),
+        fills=[(1, "10", "100.00", "entry", False), (2, "-10", "102.00", "take_profit", False)],
+        trades=[("long", 1, 2, "20.00", "take_profit")],
+    ),
+    Golden(
         # The stop 99.00 takes the position on the bar that reaches the add's limit 98.60, too.
         name="an add whose position is gone is cancelled",
         case=one(

@@ -275,3 +275,30 @@ def test_the_first_bar_is_the_first_of_a_session_whatever_its_flag() -> None:
     given_ = arrays(one(_STAY, {0: LONG}, one_entry_per_session=True))
     given_.market.flags[:] &= np.uint8(255 - k.NEW_SESSION)
     assert run_arrays(given_).counts[m.N_FILLS] == 1
+
+
+@some
+@given(cases() | cases(strained=True))
+def test_the_sums_of_the_state_are_those_of_the_trades(case: RefCase) -> None:
+    given_ = arrays(case)
+    books = run_arrays(given_, at_end=case.rules.close_at_end)
+    found, s = answer(case, books, given_.state), given_.state
+    pnl = [float(trade.pnl) for trade in found.trades]
+    turnover = books.fills[:, m.F_QUANTITY] * books.fills[:, m.F_PRICE] * books.fills[:, m.F_RATE]
+    assert s[k.N_TRADES] == len(pnl)
+    assert s[k.BARS_HELD] == sum(trade.bars_held for trade in found.trades)
+    assert s[k.N_OPEN] == np.count_nonzero(found.positions)
+    assert s[k.CLOCK] == len(case.bars)
+    sums = {
+        k.GAIN: sum(x for x in pnl if x > 0.0),
+        k.LOSS: sum(x for x in pnl if x < 0.0),
+        k.FEES: float(sum(fill.fee for fill in found.fills)),
+        k.TURNOVER: np.abs(turnover).sum(),
+    }
+    for field, expected in sums.items():
+        assert s[field] == pytest.approx(expected, rel=1e-12, abs=1e-7)
+    if min(map(abs, pnl), default=1.0) > 1e-9:  # a P&L of nothing but rounding is no win
+        assert s[k.N_WINS] == sum(x > 0.0 for x in pnl)
+    if not case.rules.close_at_end:
+        assert s[k.MAX_DRAWDOWN] == max(books.drawdown)
+        assert s[k.N_EXPOSED] == np.count_nonzero(books.margin)

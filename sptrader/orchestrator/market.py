@@ -14,7 +14,7 @@ from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_EN
 from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
 from sptrader.model.instrument import Instrument
 from sptrader.model.recent import Recent
-from sptrader.model.session import session_labels, sessions
+from sptrader.model.session import sessions
 from sptrader.model.timeframe import HOUR_NS, make_timeframe
 from sptrader.orchestrator.nights import NightRates, night_amounts
 from sptrader.orchestrator.prices import TwoSided, two_sided_prices
@@ -193,11 +193,14 @@ def _pair(
 
 def _session_flags(clock: Ints, timeframe_ns: int, session: str) -> NDArray[np.uint8]:
     """Mark the first bar of each trading day, and the bars whose decision falls into a later one."""
-    labels = session_labels(clock, session)
-    decided = session_labels(clock + timeframe_ns, session)
-    flags = np.where(decided != labels, np.uint8(SESSION_ENDS), np.uint8(0))
-    is_first = np.append(True, labels[1:] != labels[:-1])
-    flags[is_first] |= np.uint8(NEW_SESSION)
+    flags = np.zeros(len(clock), np.uint8)
+    if len(clock) == 0:
+        return flags
+    closes_ns = sessions(session, int(clock[0]), int(clock[-1])).closes_ns
+    ends = np.searchsorted(clock, closes_ns)  # where the next session begins
+    for first, end in zip(np.searchsorted(clock, closes_ns - timeframe_ns), ends, strict=True):
+        flags[first:end] = SESSION_ENDS
+    flags[np.append(0, ends[ends < len(clock)])] |= np.uint8(NEW_SESSION)
     return flags
 
 

@@ -16,6 +16,7 @@ from sptrader.model.instrument import Instrument
 from sptrader.strategy.plan import Distance
 
 Floats = NDArray[np.float64]
+_CHUNK = 32_768
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,16 @@ def two_sided_prices(
         )
     from sptrader.kernel.sides import ASK, BID, MID, two_sided
 
-    prices = np.vstack([frame[name].to_numpy(np.float64) for name in PRICES])
+    columns = [frame[name].to_numpy(np.float64) for name in PRICES]
+    width = spread_prices(frame, instrument, spread)
     out = np.empty((len(frame), 8))
     top, bottom = step_fraction(instrument.price_step)
     basis = {"bid": BID, "ask": ASK}.get(known.basis, MID)
-    two_sided(prices, spread_prices(frame, instrument, spread), basis, top, bottom, np.empty(0, np.int64), out)
+    for first in range(0, len(frame), _CHUNK):  # the four columns side by side, a part at a time
+        part = slice(first, first + _CHUNK)
+        own = width if len(width) == 1 else width[part]
+        prices = np.vstack([column[part] for column in columns])
+        two_sided(prices, own, basis, top, bottom, np.empty(0, np.int64), out[part])
     return TwoSided(out, is_modelled=True)
 
 

@@ -1,0 +1,55 @@
+"""Own: sptrader as a worker of the benchmark, as `tests/peers/programs/speed.py` is for the others.
+
+Runs `sp.backtest` once for each line on its input, touching trades, equity and metrics. Answers, one JSON line each: the
+trades of the first run, then seconds; an empty line ends it with the largest resident memory in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+import sptrader as sp
+from tests.benchmarks.data import STRATEGY, frame_of
+
+
+def main() -> None:
+    """Serve one benchmark run."""
+    bars = sp.load_bars(frame_of(dict(np.load(sys.argv[1]))), "1m", symbol="AUDUSD", basis="mid")
+    strategy = sp.load_strategy(STRATEGY)
+    run = _touched(strategy, bars)
+    _say(
+        version=sp.__version__,
+        entry_bar=bars.index.get_indexer(run.trades.entry_time).tolist(),
+        exit_bar=bars.index.get_indexer(run.trades.exit_time).tolist(),
+        exit_price=run.trades.exit_price.tolist(),
+    )
+    del run
+    for line in sys.stdin:
+        if not line.strip():
+            break
+        began = time.perf_counter()
+        _touched(strategy, bars)
+        _say(seconds=time.perf_counter() - began)
+    _say(peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def _touched(strategy: Any, bars: Any) -> Any:
+    run = sp.backtest(strategy, bars)
+    assert len(run.trades)
+    assert len(run.equity) == len(bars)
+    assert run.metrics["trades"] == len(run.trades)
+    return run
+
+
+def _say(**answer: Any) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

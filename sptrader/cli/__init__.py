@@ -32,7 +32,7 @@ def _run(given: list[str], *, is_debugging: bool) -> int:
         return result if isinstance(result, int) else 0
     except SptraderError as error:
         faults = error.faults if isinstance(error, StrategyError) else (str(error),)
-        print("\n".join(f"sptrader: {fault}" for fault in faults), file=sys.stderr)
+        print("\n".join(f"sptrader: {_without_trace(fault)}" for fault in faults), file=sys.stderr)
         if is_debugging:
             raise
         return 1 if error.is_failure else 2
@@ -53,3 +53,9 @@ def _run(given: list[str], *, is_debugging: bool) -> int:
         if is_debugging:
             raise
         return 1
+
+
+def _without_trace(message: str) -> str:
+    """The message of an error without the traceback that components' errors carry."""
+    told, trace, _ = message.partition("\nTraceback (most recent call last):")
+    return f"{told} (--debug shows where)" if trace else told

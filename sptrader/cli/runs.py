@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sptrader.cli.backtest import show, summary
-from sptrader.errors import RunError
+from sptrader.errors import RunError, SptraderError
 from sptrader.performance.definitions import metric_text
 from sptrader.runs.reopen import load_run
 from sptrader.runs.store import saved_runs
@@ -26,8 +27,13 @@ _SHOWN = {"trades": "trades", "total_return": "return", "sharpe": "sharpe", "max
 
 @app.command("list")
 def list_runs(folder: Folder = Path("runs"), as_json: AsJson = False) -> None:
-    """List the saved runs, newest first."""
-    found = [(path, load_run(path)) for path in saved_runs(folder)]
+    """List the saved runs, newest first; those that cannot be read are named on standard error."""
+    found = []
+    for path in saved_runs(folder):
+        try:
+            found.append((path, load_run(path)))
+        except SptraderError as error:
+            print(f"sptrader: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps({"runs": [summary(run, path) for path, run in found]}))
         return

@@ -20,7 +20,7 @@ from sptrader.orchestrator.account import entry_order
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.ids import client_order_id
 from sptrader.orchestrator.prices import step_fraction
-from sptrader.orchestrator.tables import fill_rows
+from sptrader.orchestrator.tables import fill_rows, with_texts
 
 _CANCELLED = {k.CANCELLED_BY_EXIT, k.REPLACED, k.DRAWDOWN_LIMIT, k.DAILY_LOSS, k.MARGIN_CALL}
 _LIMITS = {Reason.RISK_HALT, Reason.DAILY_LOSS, Reason.MARGIN_CALL}
@@ -107,7 +107,7 @@ class _Story:
             orders[column] = pd.DatetimeIndex(np.where(stamps == 0, np.iinfo(np.int64).min, stamps), tz="UTC")
         for column in ("quantity", "price", "stop_price"):
             orders[column] = orders[column].astype(np.float64)
-        return orders, self._fills_table(fills)
+        return with_texts(orders), with_texts(self._fills_table(fills))
 
     def _place(self, row: np.ndarray) -> None:
         book = self.books[int(row[m.O_INSTRUMENT])]

@@ -50,6 +50,11 @@ def _texts(names: Sequence[str], which: NDArray[Any]) -> Any:
     return text.__from_arrow__(pa.array(names, pa.large_string()).take(pa.array(np.asarray(which, np.int64))))
 
 
+def with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with its words typed as text, which pandas does by itself only where there are rows."""
+    return table.astype({name: "str" for name in table.columns if table[name].dtype == object})
+
+
 def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     """Return one row for each closing fill, at average price.
 
@@ -135,10 +140,9 @@ def signals_table(outcome: RunOutcome) -> pd.DataFrame:
             parts.append(pd.DataFrame({**part, **outputs}))
     if not parts:
         empty = {name: np.empty(0, object) for name in ("symbol", "signal", "type")}
-        return pd.DataFrame({"time": times(outcome, np.empty(0)), **empty, "strength": np.empty(0)})
-    return pd.concat(parts, ignore_index=True).sort_values(
-        ["time", "symbol", "signal"], kind="stable", ignore_index=True
-    )
+        return with_texts(pd.DataFrame({"time": times(outcome, np.empty(0)), **empty, "strength": np.empty(0)}))
+    table = pd.concat([with_texts(part) for part in parts], ignore_index=True)
+    return table.sort_values(["time", "symbol", "signal"], kind="stable", ignore_index=True)
 
 
 def decisions_table(outcome: RunOutcome) -> pd.DataFrame:
@@ -180,7 +184,7 @@ def _decisions(outcome: RunOutcome, i: int, symbol: str) -> pd.DataFrame:
     truths = {name: np.zeros(len(at), np.int8) if found is None else found[at] for name, found in named.items()}
     close = outcome.market.frames[symbol]["close"].to_numpy(np.float64)[at]
     values = {name: v[at] for name, v in indicator_columns(columns, outcome.plan).items()}
-    return pd.DataFrame({**table, **truths, "close": close, **values})
+    return with_texts(pd.DataFrame({**table, **truths, "close": close, **values}))
 
 
 def is_shown(outcome: RunOutcome, i: int, symbol: str) -> NDArray[np.bool_]:

@@ -16,8 +16,8 @@ from sptrader.data.load import load_bars
 from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.runs.backtest import backtest as run_backtest
+from sptrader.runs.reopen import load_run
 from sptrader.runs.run import Run
-from sptrader.runs.store import load_run
 from sptrader.strategy.loader import load_strategy
 
 
@@ -82,7 +82,12 @@ def show(run: Run) -> None:
     """Print a run's metrics as a table, and its warnings."""
     console = Console()
     timeframe = run.provenance["timeframe"]
-    table = Table(title=f"{run.strategy.name} on {', '.join(run.symbols)} {timeframe}", title_justify="left", box=None, expand=True)
+    table = Table(
+        title=f"{run.strategy.name} on {', '.join(run.symbols)} {timeframe}",
+        title_justify="left",
+        box=None,
+        expand=True,
+    )
     table.add_column("metric", style="bold", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("what it is", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)

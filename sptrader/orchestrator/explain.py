@@ -137,7 +137,11 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
     reason = Reason(int(books.reason[i, t]))
     if not became and is_shown(outcome, i, name)[row]:
         became, reason = int(Became.IGNORED), _silent(outcome, name, row)
-    is_entry = action in _ENTRIES
+    # an ignored entry was never asked about, nor one that both sides wanted
+    is_entry = action in _ENTRIES and became != Became.IGNORED and reason is not Reason.BOTH_SIDES
+    sentence, other = reason.sentence, Reason(int(books.cap[i, t]))
+    if action == k.LEAVE and other is not Reason.NOTHING:
+        sentence += f"; the entry on the other side was refused: {other.sentence} ({other.word})"
     opened = pd.Timestamp(int(outcome.market.times_ns[t]), tz="UTC")
     decided = opened + pd.Timedelta(outcome.market.timeframe_ns, unit="ns")
     orders, fills = order_tables(outcome)
@@ -156,7 +160,7 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
         action=Action(action).word,
         outcome=Became(became).word,
         reason=reason.word,
-        sentence=reason.sentence,
+        sentence=sentence,
         market=_market(outcome, i, t, name, row),
         indicators={n: float(v[row]) for n, v in indicator_columns(columns, outcome.plan).items()},
         signals=_events(columns, row),

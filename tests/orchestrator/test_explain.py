@@ -7,7 +7,7 @@ import pytest
 
 import sptrader as sp
 from sptrader.errors import RunError
-from tests.orchestrator.tiny import FLAT, SIDES, bars, hour, rules, run_of
+from tests.orchestrator.tiny import FLAT, REVERSING, SIDES, bars, hour, rules, run_of
 
 ENTRY = "{long: {when: [volume == 1, 'close > prev(close, 1)']}, short: {when: volume == 2}}"
 # bar 0 has no bar before it, bar 1 enters, bar 2 is silent, bar 3 is refused, bar 4 leaves
@@ -105,6 +105,25 @@ def test_ignored_bar_says_what_the_table_of_decisions_says(run):
     assert told.position["bars held"] == 2.0
     assert told.position["stop"] == pytest.approx(1.09605)
     assert told.account["open positions"] == 1.0
+
+
+def test_checks_are_not_shown_where_none_was_asked():
+    ignored, both = run_of([FLAT] * 4, [1, 1]).explain(hour(1)), run_of([FLAT] * 3, [5]).explain(hour(0))
+
+    assert (ignored.reason, ignored.checks, ignored.sizing) == ("already_in_position", (), None)
+    assert (both.reason, both.checks, both.sizing) == ("both_sides", (), None)
+
+
+def test_reversal_that_became_an_exit_says_why():
+    run = run_of([FLAT] * 5, [1, 0, 2], exit=REVERSING, filters="{hours: '10:00-12:00 UTC'}")
+    told = run.explain(hour(2))
+
+    assert (told.action, told.outcome, told.reason) == ("leave", "ordered", "signal")
+    assert (
+        "the entry on the other side was refused: the decision fell outside the allowed hours (outside_hours)"
+        in str(told)
+    )
+    assert [order["side"] for order in told.orders] == ["sell"]
 
 
 def test_bar_shown_only_for_a_changed_condition_agrees_with_the_table(run):

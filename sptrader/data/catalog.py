@@ -64,12 +64,17 @@ def find_bars(symbol: str, timeframe: str | None, *, basis: str | None = None, f
     `DataError` when there is none, or several and nothing chooses between them.
     """
     entries = [e for e in catalog(folder) if e.kind == "bars"]
-    of_symbol = [e for e in entries if e.symbol == symbol and basis in (None, e.basis)]
+    of_any_basis = [e for e in entries if e.symbol == symbol]
+    of_symbol = [e for e in of_any_basis if basis in (None, e.basis)]
+    if of_any_basis and not of_symbol:
+        there = ", ".join(sorted({e.basis for e in of_any_basis}))
+        raise DataError(
+            f"there are no bars of '{symbol}' with basis {basis}; there are: {there}.", key="basis", value=basis
+        )
     if not of_symbol:
         known = sorted({e.symbol for e in entries})
-        side = f" with basis {basis}" if basis else ""
         raise DataError(
-            f"there are no bars of '{symbol}'{side} in {data_folder() if folder is None else folder} or the samples"
+            f"there are no bars of '{symbol}' in {data_folder() if folder is None else folder} or the samples"
             f"{did_you_mean(symbol, known) or '.'} Known are: {', '.join(known)}.",
             key="symbol",
             value=symbol,

@@ -191,6 +191,8 @@ def test_every_fault_of_a_strategy_comes_on_a_line_of_its_own(capsys, apart):
         (["--cash", "nan"], "cash was nan"),
         (["--symbol", "EURUSD"], "describe a file; give it with --data"),
         (["--data", "EURUSB"], "there are no bars of 'EURUSB'"),
+        (["--data", "EURUSD", "--basis", "bid"], "there are no bars of 'EURUSD' with basis bid; there are: ask."),
+        (["--data", "."], ".: is a folder; name one file in it."),
         (["--out", "good.parquet"], "the run cannot be saved to good.parquet"),
     ],
 )

@@ -1,6 +1,5 @@
 """The tables have the columns the product promises, on full and on empty runs, with the same types."""
 
-import pandas as pd
 import pytest
 
 from sptrader.orchestrator.tables import is_shown

@@ -114,16 +114,15 @@ def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
     is_buy = f[:, m.F_QUANTITY] > 0.0
     price = outcome.market.kernel.price
     at_end = f[:, m.F_REASON] == Reason.END
-    met = price.reshape(-1, 8).take(i * price.shape[1] + bar, axis=0)  # the bar of each fill
-    high = np.where(is_buy, met[:, 5], met[:, 1])
-    low = np.where(is_buy, met[:, 6], met[:, 2])
+    side = (i * price.shape[1] + bar) * 8 + np.where(is_buy, 4, 0)  # where the traded side of each fill's bar stands
+    high, low = price.ravel().take(side + 1), price.ravel().take(side + 2)
     steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])
     slack = 1e-6 * steps[i]
     raw, filled = f[:, m.F_RAW], f[:, m.F_PRICE]
     # what is closed as the data end is closed at the last close of the instrument's own bars, which may end before the others'
-    ends = np.array([_last_bar(outcome, symbol) for symbol in outcome.market.symbols])[i]
-    last = np.where(is_buy, price[i, ends, 7], price[i, ends, 3])
-    high, low = np.where(at_end, last, high), np.where(at_end, last, low)
+    if at_end.any():
+        ends = np.array([_last_bar(outcome, symbol) for symbol in outcome.market.symbols])[i[at_end]]
+        high[at_end] = low[at_end] = price[i[at_end], ends, np.where(is_buy[at_end], 7, 3)]
     is_out = ~((raw <= high + slack) & (raw >= low - slack))
     is_better = np.where(is_buy, filled < raw - slack, filled > raw + slack)
     found = [_told(outcome, f, n, "lies outside its bar") for n in np.flatnonzero(is_out)[:5]]

@@ -1,9 +1,10 @@
 """Times one peer on the benchmark's backtest: a worker that runs once for each line on its input.
 
-EMA 12 / 26, long only, a stop of 2 % and a target of 5 %, 1 bp a fill, market orders at the next open, 10,000 units
-(raptorbt: all of its cash, and it closes what is open on the last bar: that trade is left out), on the bars it is handed. From prices to trades and equity; raptorbt makes its metrics
-with them, vectorbt is asked for its total return only (its `stats()` take seconds). Answers, one JSON line each: the
-trades of the first run, then seconds; an empty line ends it with the largest resident memory in bytes.
+EMA 12 / 26, long only, a stop of 2 % and a target of 5 %, 1 bp a fill, market orders at the next open, 10,000 units, on
+the bars it is handed. From prices to trades and equity; raptorbt makes its metrics with them, vectorbt is asked for its
+total return only (its `stats()` take seconds). raptorbt trades all of its cash, and closes on the last bar what is open:
+that trade is left out. Answers, one JSON line each: the trades of the first run, then seconds; an empty line ends it with
+the largest resident memory in bytes.
 """
 
 import json

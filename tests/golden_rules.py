@@ -241,7 +241,23 @@ RULES = [
         spread_cost="0.60",
     ),
     Golden(
-        # Two bars held on row 2; the filter on the columns of row 3 does not matter any more.
+        # 0.20 x 10 less twice the fee of 1.00 is nothing, though floats say -4e-14: no loss, and no cooldown.
+        name="nothing lost, no cooldown",
+        case=one(
+            [flat(100.1), flat(100.1), flat(100.3), flat(100.3)],
+            {0: LONG, 1: LEAVE, 2: LONG},
+            fee_minimum=1.0,
+            cooldown_bars=2,
+        ),
+        fills=[
+            (1, "10", "100.10", "entry", False),
+            (2, "-10", "100.30", "signal", False),
+            (3, "10", "100.30", "entry", False),
+        ],
+        trades=[("long", 1, 2, "0.00", "signal")],
+    ),
+    Golden(
+        # Two bars held on row 2: out at the open of row 3.
         name="an exit rule that counts bars",
         case=one(
             [flat(100.0)] * 5,

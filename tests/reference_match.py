@@ -87,11 +87,14 @@ class Match(Book):
         for k, entry in enumerate(self.entries):
             if entry is None or not self.bar(k).has_bar:
                 continue
-            if self.is_too_late(k, entry):
+            if self.waited_too_long(k):
                 self.end_entry(k, "expired", "expired")
                 continue
             if entry.adding and self.positions[k] is None:  # an add never opens a position of its own
                 self.end_entry(k, "cancelled", "exit")
+                continue
+            if self.is_of_another_day(k, entry):
+                self.end_entry(k, "expired", "expired")
                 continue
             entry.bars += 1
             found = self.entry_price(k, entry)
@@ -100,16 +103,18 @@ class Match(Book):
             elif self.rules.time_in_force == "ioc" or entry.bars == self.rules.expires_bars:
                 self.end_entry(k, "expired", "expired")
 
-    def is_too_late(self, k: int, entry: Entry) -> bool:
-        """Whether the gap before this bar was too long, or a day order meets another session."""
+    def waited_too_long(self, k: int) -> bool:
+        """Whether the gap before this bar was too long."""
         bar, before = self.bar(k), self.last_bar[k]
         timeframe = self.rules.timeframe_ns
         gap = bar.session_ns - (self.bar(k, before).session_ns + timeframe)
-        if gap > max(5 * timeframe, HOUR_NS):
-            return True
+        return gap > max(5 * timeframe, HOUR_NS)
+
+    def is_of_another_day(self, k: int, entry: Entry) -> bool:
+        """Whether this bar is in a later session than the first bar that a day order met."""
         if entry.session is None:
-            entry.session = bar.session_label
-        return self.rules.time_in_force == "day" and bar.session_label != entry.session
+            entry.session = self.bar(k).session_label
+        return self.rules.time_in_force == "day" and self.bar(k).session_label != entry.session
 
     def entry_price(self, k: int, entry: Entry) -> tuple[Decimal, bool, bool, bool] | None:
         """(price, slips, at the open, by a stop inside the bar), or None when this bar does not fill it."""

@@ -67,10 +67,11 @@ at the end. Where the pair has no bar amounts use its last known mid, and entrie
    and no exit is ordered; a working entry of the same side: ignored, of the other side: replaced. An instrument has one
    decision a bar: where an exit is ordered and no entry, it is the exit's, and why nothing was entered stands as its cap.
    Then, strongest first and in the strategy's order, each entry is checked: trading state, filters, cooldown (own bars, the
-   one of the losing exit included), one entry per session (the session of the decision time against that of the last entry
-   fill), slots (a working entry holds one, a reversal keeps its own), prices of the order, rate, distances, and sized:
-   units = value; notional = value / (price x rate); percent = equity x value / (price x rate); risk = equity x value / (stop
-   distance, without a stop the trailing distance, x rate); volatility = equity x value / (the volatility column x rate).
+   one of the losing exit included; a loss is more than 1e-12 of the notional), one entry per session (the session of the
+   decision time against that of the last entry fill), slots (a working entry holds one, a reversal keeps its own), prices of
+   the order, rate, distances, and sized: units = value; notional = value / (price x rate); percent = equity x value /
+   (price x rate); risk = equity x value / (stop distance, without a stop the trailing distance, x rate); volatility =
+   equity x value / (the volatility column x rate).
    Caps, the lowest binding one is named: position limit x equity less the notional held; max order notional; free margin =
    equity - used margin - reserved margin (plus the reversed position's own); one that is nan allows nothing. Rounded down to
    the lot step (within 1e-6 of a step is that step); below the minimum it is refused. Prices for sizes and margins: the close

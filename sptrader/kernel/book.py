@@ -84,6 +84,8 @@ from sptrader.kernel.state import (
     WANT_REASON,
 )
 
+ROUNDING = 1e-12  # of the notional: a P&L that is nearer to zero is what rounding left of zero, and no loss
+
 
 @inlined
 def finance(s, L, j, at):
@@ -205,7 +207,7 @@ def book_close(f, price, rate, fee, s, L, j, at):
         s[GAIN * L + j] += net
     else:
         s[LOSS * L + j] += net
-        if net < 0.0:
+        if net < -ROUNDING * abs(f) * price * rate:
             s[at + QUIET_FOR * L] = s[COOLDOWN * L + j] + 1.0
     released = share * s[at + MARGIN * L]
     s[USED_MARGIN * L + j] -= released

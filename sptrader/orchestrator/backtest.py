@@ -21,6 +21,7 @@ from sptrader.orchestrator.nights import NightRates
 from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
+_FEWEST_ROWS, _MOST_ROWS = 4096, 2**18
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def fold(market: MarketData, orders: Orders, state: Floats, first: int, last: in
     from sptrader.kernel.replay import close_out, replay
 
     n_bars = market.kernel.price.shape[1]
-    books = make_books(len(market.symbols), n_bars)
+    # Room for an exit and an entry at every signal; memory is taken as it is written, so too much of it costs nothing.
+    n_signals = int(np.count_nonzero(orders.signal != 0))
+    books = make_books(len(market.symbols), n_bars, n_rows=min(max(2 * n_signals, _FEWEST_ROWS), _MOST_ROWS))
     done = first
     while True:
         done = replay(market.kernel, orders, books, state, done, last)
@@ -92,7 +95,7 @@ def fold(market: MarketData, orders: Orders, state: Floats, first: int, last: in
             break
         books = books._replace(fills=_longer(books.fills), orders=_longer(books.orders))
     if has_end:
-        ends = np.array([market.rows[s][market.rows[s] < last][-1] for s in market.symbols], np.int64)
+        ends = np.array([market.rows[s][np.searchsorted(market.rows[s], last) - 1] for s in market.symbols], np.int64)
         close_out(market.kernel, books, state, ends)
     return books
 

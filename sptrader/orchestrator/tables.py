@@ -63,7 +63,7 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     at least 0. `bars_held` counts the bars completed while it was held.
     """
     f = fill_rows(outcome)
-    f = f[f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0]
+    f = f.compress(f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0, axis=0)
     quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
     way = -np.sign(f[:, m.F_QUANTITY])
     share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])

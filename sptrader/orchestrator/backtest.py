@@ -21,7 +21,6 @@ from sptrader.orchestrator.nights import NightRates
 from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
-_FEWEST_ROWS, _MOST_ROWS = 4096, 2**18
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,7 @@ def fold(market: MarketData, orders: Orders, state: Floats, first: int, last: in
     from sptrader.kernel.replay import close_out, replay
 
     n_bars = market.kernel.price.shape[1]
-    # Room for an exit and an entry at every signal; memory is taken as it is written, so too much of it costs nothing.
-    n_signals = int(np.count_nonzero(orders.signal != 0))
-    books = make_books(len(market.symbols), n_bars, n_rows=min(max(2 * n_signals, _FEWEST_ROWS), _MOST_ROWS))
+    books = make_books(len(market.symbols), n_bars)
     done = first
     while True:
         done = replay(market.kernel, orders, books, state, done, last)

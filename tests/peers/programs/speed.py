@@ -8,7 +8,6 @@ the largest resident memory in bytes.
 """
 
 import json
-import resource
 import sys
 import time
 
@@ -111,4 +110,6 @@ for line in sys.stdin:
     began = time.perf_counter()
     run()
     say({"seconds": time.perf_counter() - began})
-say({"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
+# `ru_maxrss` may be what the parent had when it started this program
+with open("/proc/self/status") as status:
+    say({"peak_bytes": next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024})

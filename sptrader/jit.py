@@ -1,4 +1,5 @@
-"""The two decorators of compiled code: `@compiled` for loops that Python calls, `@inlined` for the verbs inside them.
+"""The two decorators of compiled code: `@compiled` for loops and for verbs that are seldom needed, `@inlined` for the verbs of
+every bar.
 
 A compiled loop's machine code is kept on disk under a digest of *all* compiled sources. Numba's own cache looks at the
 loop's file only, and would go on running an old verb after the verb's file changed. The folder is
@@ -17,6 +18,7 @@ from typing import Any, TypeVar, cast
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
+_KERNEL = "sptrader.kernel."
 
 
 @lru_cache(maxsize=1)
@@ -37,9 +39,9 @@ def cache_folder() -> Path:
 
 
 def compiled(function: F) -> F:
-    """Compile `function` when first called: no GIL, IEEE arithmetic, kept on disk for the next process.
+    """Compile `function` when it is first called, by Python or by compiled code; kept on disk for the next process.
 
-    Division by zero gives inf or nan as in numpy. The plain Python stays reachable as `.py_func`.
+    No GIL, IEEE arithmetic; division by zero gives inf or nan as in numpy. The plain Python stays reachable as `.py_func`.
     """
     import numba
 
@@ -47,15 +49,32 @@ def compiled(function: F) -> F:
     folder = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
-        return cast(F, numba.njit(nogil=True, error_model="numpy", cache=True)(function))
+        # `forceinline` is said because an inlined verb hands its own down to all that it calls.
+        return _jit(function, cache=True, forceinline=False, _nrt=not function.__module__.startswith(_KERNEL))
     finally:
         config.CACHE_DIR = folder
 
 
 def inlined(function: F) -> F:
     """Compile `function` into each loop that calls it, so that the loop's constants reach it."""
-    import numba
+    return _jit(function, forceinline=True, _nrt=False)
 
-    # `_nrt` off: an inlined verb makes no arrays, so counting references to those it is given (an atomic addition each,
-    # 250 ns a bar in all) is left out.
-    return cast(F, cast(Any, numba.njit)(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function))
+
+def _jit(function: F, **options: Any) -> F:
+    """Apply numba with what both decorators share.
+
+    `_nrt` off: the kernel makes no arrays, so counting references to those it is given (an atomic addition each, 250 ns a
+    bar in all) is left out. Calls with different constants share one compilation: numba would make one for each
+    combination of them, and twice as many functions.
+    """
+    import numba
+    from numba.core import types
+
+    njit, unliteral = cast(Any, numba.njit), cast(Any, types.unliteral)
+    result = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
+    if hasattr(result, "get_call_template"):  # not where NUMBA_DISABLE_JIT leaves plain functions
+        template = result.get_call_template
+        result.get_call_template = lambda args, kws: template(
+            tuple(map(unliteral, args)), {name: unliteral(value) for name, value in kws.items()}
+        )
+    return cast(F, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sptrader.jit import inlined
+from sptrader.jit import compiled, inlined
 from sptrader.kernel.prices import rate_at, snapped_down, snapped_up
 from sptrader.kernel.state import (
     ADDS,
@@ -87,84 +87,84 @@ from sptrader.kernel.state import (
 ROUNDING = 1e-12  # of the notional: a P&L that is nearer to zero is what rounding left of zero, and no loss
 
 
-@inlined
-def finance(s, L, j, at):
+@compiled
+def finance(a, p):
     """Charge or credit the nights since the previous bar on the quantity held."""
-    q = s[at + QUANTITY * L]
+    q = p[QUANTITY]
     if q != 0.0:
-        per_unit = s[at + NIGHT_LONG * L] if q > 0.0 else s[at + NIGHT_SHORT * L]
-        mid = (s[at + BID_OPEN * L] + s[at + ASK_OPEN * L]) * 0.5
-        rate = rate_at(mid, s[at + RATE_OPEN * L], s, L, at)
+        per_unit = p[NIGHT_LONG] if q > 0.0 else p[NIGHT_SHORT]
+        mid = (p[BID_OPEN] + p[ASK_OPEN]) * 0.5
+        rate = rate_at(mid, p[RATE_OPEN], p)
         amount = abs(q) * per_unit * rate
-        s[CASH * L + j] += amount
-        s[at + FINANCED * L] += amount
+        a[CASH] += amount
+        p[FINANCED] += amount
 
 
-@inlined
-def book_fill(s, L, j, at):
+@compiled
+def book_fill(a, p):
     """Enter the fill in the FILL fields into position and account: an entry, an add, or a close."""
-    f, price, rate, fee = s[at + FILL * L], s[at + FILL_PRICE * L], s[at + FILL_RATE * L], s[at + FILL_FEE * L]
-    s[CASH * L + j] -= fee
-    s[FEES * L + j] += fee
-    s[TURNOVER * L + j] += abs(f) * price * rate
-    if f * s[at + QUANTITY * L] < 0.0:
-        book_close(f, price, rate, fee, s, L, j, at)
+    f, price, rate, fee = p[FILL], p[FILL_PRICE], p[FILL_RATE], p[FILL_FEE]
+    a[CASH] -= fee
+    a[FEES] += fee
+    a[TURNOVER] += abs(f) * price * rate
+    if f * p[QUANTITY] < 0.0:
+        book_close(f, price, rate, fee, a, p)
     else:
-        book_entry(f, price, rate, fee, s, L, j, at)
+        book_entry(f, price, rate, fee, a, p)
 
 
 @inlined
-def book_entry(f, price, rate, fee, s, L, j, at):
+def book_entry(f, price, rate, fee, a, p):
     """Open a position, or add to it at average cost, and set what protects it."""
-    q = s[at + QUANTITY * L]
-    stop, target, trail = levels(f, price, s, L, at)
-    end_order(s, L, j, at)
+    q = p[QUANTITY]
+    stop, target, trail = levels(f, price, p)
+    end_order(a, p)
     if q == 0.0:
-        s[N_OPEN * L + j] += 1.0
-        s[at + AVERAGE * L] = price
-        s[at + STOP * L] = stop
-        s[at + TARGET * L] = target
-        s[at + TRAIL * L] = trail
-        s[at + BEST * L] = price
-        s[at + ENTRY_BAR * L] = s[CLOCK * L + j]
-        s[at + HELD * L] = 0.0
-        s[at + MFE * L] = 0.0
-        s[at + MAE * L] = 0.0
-        s[at + ADDS * L] = 0.0
-        s[at + FINANCED * L] = 0.0
-        s[at + ENTRY_FEES * L] = fee
-        s[at + ENTRY_SPREAD * L] = abs(f) * s[at + FILL_HALF * L]
-        s[at + ENTRY_SLIPPAGE * L] = abs(f) * abs(price - s[at + FILL_RAW * L])
+        a[N_OPEN] += 1.0
+        p[AVERAGE] = price
+        p[STOP] = stop
+        p[TARGET] = target
+        p[TRAIL] = trail
+        p[BEST] = price
+        p[ENTRY_BAR] = a[CLOCK]
+        p[HELD] = 0.0
+        p[MFE] = 0.0
+        p[MAE] = 0.0
+        p[ADDS] = 0.0
+        p[FINANCED] = 0.0
+        p[ENTRY_FEES] = fee
+        p[ENTRY_SPREAD] = abs(f) * p[FILL_HALF]
+        p[ENTRY_SLIPPAGE] = abs(f) * abs(price - p[FILL_RAW])
     else:
-        s[at + AVERAGE * L] = (s[at + AVERAGE * L] * q + price * f) / (q + f)
+        p[AVERAGE] = (p[AVERAGE] * q + price * f) / (q + f)
         if f > 0.0:
-            if stop > s[at + STOP * L]:
-                s[at + STOP * L] = stop
-        elif stop < s[at + STOP * L]:
-            s[at + STOP * L] = stop
-        s[at + ADDS * L] += 1.0
-        s[at + ENTRY_FEES * L] += fee
-        s[at + ENTRY_SPREAD * L] += abs(f) * s[at + FILL_HALF * L]
-        s[at + ENTRY_SLIPPAGE * L] += abs(f) * abs(price - s[at + FILL_RAW * L])
-    s[at + QUANTITY * L] = q + f
-    margin = abs(f) * price * rate * s[at + MARGIN_RATE * L]
-    s[at + MARGIN * L] += margin
-    s[USED_MARGIN * L + j] += margin
-    s[at + ENTERED_SESSION * L] = s[SESSION * L + j]
+            if stop > p[STOP]:
+                p[STOP] = stop
+        elif stop < p[STOP]:
+            p[STOP] = stop
+        p[ADDS] += 1.0
+        p[ENTRY_FEES] += fee
+        p[ENTRY_SPREAD] += abs(f) * p[FILL_HALF]
+        p[ENTRY_SLIPPAGE] += abs(f) * abs(price - p[FILL_RAW])
+    p[QUANTITY] = q + f
+    margin = abs(f) * price * rate * p[MARGIN_RATE]
+    p[MARGIN] += margin
+    a[USED_MARGIN] += margin
+    p[ENTERED_SESSION] = a[SESSION]
 
 
 @inlined
-def levels(f, price, s, L, at):
+def levels(f, price, p):
     """Return stop and target level and trailing distance of an entry of `f` units at `price`; nan for none."""
     side = 1.0 if f > 0.0 else -1.0
-    stop, target, trail = s[at + STOP_DISTANCE * L], s[at + TARGET_DISTANCE * L], s[at + TRAIL_DISTANCE * L]
-    if not math.isnan(s[at + STOP_FRACTION * L]):
-        stop = price * s[at + STOP_FRACTION * L]
-    if not math.isnan(s[at + TARGET_FRACTION * L]):
-        target = price * s[at + TARGET_FRACTION * L]
-    if not math.isnan(s[at + TRAIL_FRACTION * L]):
-        trail = price * s[at + TRAIL_FRACTION * L]
-    top, bottom = s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
+    stop, target, trail = p[STOP_DISTANCE], p[TARGET_DISTANCE], p[TRAIL_DISTANCE]
+    if not math.isnan(p[STOP_FRACTION]):
+        stop = price * p[STOP_FRACTION]
+    if not math.isnan(p[TARGET_FRACTION]):
+        target = price * p[TARGET_FRACTION]
+    if not math.isnan(p[TRAIL_FRACTION]):
+        trail = price * p[TRAIL_FRACTION]
+    top, bottom = p[STEP_TOP], p[STEP_BOTTOM]
     if side > 0.0:
         if not math.isnan(stop):
             stop = snapped_down(price - stop, top, bottom)
@@ -178,94 +178,94 @@ def levels(f, price, s, L, at):
     return stop, target, trail
 
 
-@inlined
-def end_order(s, L, j, at):
+@compiled
+def end_order(a, p):
     """Take the working entry off, with the margin and the slot it reserved."""
-    if s[at + SIDE * L] != 0.0:
-        s[RESERVED_MARGIN * L + j] -= s[at + ORDER_MARGIN * L]
-        if s[at + QUANTITY * L] == 0.0 and s[at + IS_ADD * L] == 0.0:
-            s[N_WORKING * L + j] -= 1.0
-        s[at + SIDE * L] = 0.0
-        s[at + ORDER_MARGIN * L] = 0.0
-        s[at + ORDER_SESSION * L] = 0.0
-        s[at + IS_TRIGGERED * L] = 0.0
-        s[at + IS_ADD * L] = 0.0
+    if p[SIDE] != 0.0:
+        a[RESERVED_MARGIN] -= p[ORDER_MARGIN]
+        if p[QUANTITY] == 0.0 and p[IS_ADD] == 0.0:
+            a[N_WORKING] -= 1.0
+        p[SIDE] = 0.0
+        p[ORDER_MARGIN] = 0.0
+        p[ORDER_SESSION] = 0.0
+        p[IS_TRIGGERED] = 0.0
+        p[IS_ADD] = 0.0
 
 
 @inlined
-def book_close(f, price, rate, fee, s, L, j, at):
+def book_close(f, price, rate, fee, a, p):
     """Realise P&L on the closed part at average price; what is left keeps its average."""
-    q = s[at + QUANTITY * L]
+    q = p[QUANTITY]
     share = -f / q
-    pnl = (price - s[at + AVERAGE * L]) * -f * rate
-    s[CASH * L + j] += pnl
-    net = pnl - fee - share * s[at + ENTRY_FEES * L] + share * s[at + FINANCED * L]
-    s[N_TRADES * L + j] += 1.0
-    s[BARS_HELD * L + j] += s[at + HELD * L]
+    pnl = (price - p[AVERAGE]) * -f * rate
+    a[CASH] += pnl
+    net = pnl - fee - share * p[ENTRY_FEES] + share * p[FINANCED]
+    a[N_TRADES] += 1.0
+    a[BARS_HELD] += p[HELD]
     if net > 0.0:
-        s[N_WINS * L + j] += 1.0
-        s[GAIN * L + j] += net
+        a[N_WINS] += 1.0
+        a[GAIN] += net
     else:
-        s[LOSS * L + j] += net
+        a[LOSS] += net
         if net < -ROUNDING * abs(f) * price * rate:
-            s[at + QUIET_FOR * L] = s[COOLDOWN * L + j] + 1.0
-    released = share * s[at + MARGIN * L]
-    s[USED_MARGIN * L + j] -= released
-    s[at + MARGIN * L] -= released
-    s[at + ENTRY_FEES * L] -= share * s[at + ENTRY_FEES * L]
-    s[at + ENTRY_SPREAD * L] -= share * s[at + ENTRY_SPREAD * L]
-    s[at + ENTRY_SLIPPAGE * L] -= share * s[at + ENTRY_SLIPPAGE * L]
-    s[at + FINANCED * L] -= share * s[at + FINANCED * L]
-    s[at + QUANTITY * L] = q + f
+            p[QUIET_FOR] = a[COOLDOWN] + 1.0
+    released = share * p[MARGIN]
+    a[USED_MARGIN] -= released
+    p[MARGIN] -= released
+    p[ENTRY_FEES] -= share * p[ENTRY_FEES]
+    p[ENTRY_SPREAD] -= share * p[ENTRY_SPREAD]
+    p[ENTRY_SLIPPAGE] -= share * p[ENTRY_SLIPPAGE]
+    p[FINANCED] -= share * p[FINANCED]
+    p[QUANTITY] = q + f
     if share == 1.0:
-        s[N_OPEN * L + j] -= 1.0
-        if s[at + SIDE * L] != 0.0 and s[at + IS_ADD * L] == 0.0:
-            s[N_WORKING * L + j] += 1.0  # the reversal's other leg takes over the slot
-        s[at + UNREALISED * L] = 0.0
-        s[at + WANT * L] = STAY
-        s[at + WANT_REASON * L] = NOTHING
-        s[at + IS_INSIDE * L] = 0.0
+        a[N_OPEN] -= 1.0
+        if p[SIDE] != 0.0 and p[IS_ADD] == 0.0:
+            a[N_WORKING] += 1.0  # the reversal's other leg takes over the slot
+        p[UNREALISED] = 0.0
+        p[WANT] = STAY
+        p[WANT_REASON] = NOTHING
+        p[IS_INSIDE] = 0.0
 
 
 @inlined
-def mark(s, L, j, at):
+def mark(a, p):
     """Value the position at the close of its side, and note how far the bar went for and against it."""
-    q = s[at + QUANTITY * L]
-    average = s[at + AVERAGE * L]
+    q = p[QUANTITY]
+    average = p[AVERAGE]
     if q > 0.0:
-        close, best, worst = s[at + BID_CLOSE * L], s[at + BID_HIGH * L], s[at + BID_LOW * L]
+        close, best, worst = p[BID_CLOSE], p[BID_HIGH], p[BID_LOW]
     else:
-        close, best, worst = s[at + ASK_CLOSE * L], s[at + ASK_LOW * L], s[at + ASK_HIGH * L]
-    if s[at + IS_INSIDE * L] != 0.0:
-        if s[at + ADDS * L] == 0.0:  # what was held before an add was held from the open
+        close, best, worst = p[ASK_CLOSE], p[ASK_LOW], p[ASK_HIGH]
+    if p[IS_INSIDE] != 0.0:
+        if p[ADDS] == 0.0:  # what was held before an add was held from the open
             best = close
             worst = close
-        s[at + IS_INSIDE * L] = 0.0
+        p[IS_INSIDE] = 0.0
     if q > 0.0:
-        s[at + BEST * L] = max(s[at + BEST * L], best)
+        p[BEST] = max(p[BEST], best)
         gain, loss = best - average, average - worst
     else:
-        s[at + BEST * L] = min(s[at + BEST * L], best)
+        p[BEST] = min(p[BEST], best)
         gain, loss = average - best, worst - average
-    s[at + MFE * L] = max(s[at + MFE * L], gain)
-    s[at + MAE * L] = max(s[at + MAE * L], loss)
-    rate = rate_at(close, s[at + RATE_CLOSE * L], s, L, at)
-    s[at + MARK * L] = close
-    s[at + UNREALISED * L] = (close - average) * q * rate
-    s[at + MARGIN * L] = abs(q) * close * rate * s[at + MARGIN_RATE * L]
+    p[MFE] = max(p[MFE], gain)
+    p[MAE] = max(p[MAE], loss)
+    rate = rate_at(close, p[RATE_CLOSE], p)
+    p[MARK] = close
+    p[UNREALISED] = (close - average) * q * rate
+    p[MARGIN] = abs(q) * close * rate * p[MARGIN_RATE]
 
 
-@inlined
-def mark_again(s, L, at):
+@compiled
+def mark_again(p):
     """Value a position whose instrument has no bar: at its last mark, converted at this close."""
-    if s[at + RATE_KIND * L] == BY_PAIR:
-        q, price, rate = s[at + QUANTITY * L], s[at + MARK * L], s[at + RATE_CLOSE * L]
-        s[at + UNREALISED * L] = (price - s[at + AVERAGE * L]) * q * rate
-        s[at + MARGIN * L] = abs(q) * price * rate * s[at + MARGIN_RATE * L]
+    if p[RATE_KIND] == BY_PAIR:
+        q, price, rate = p[QUANTITY], p[MARK], p[RATE_CLOSE]
+        p[UNREALISED] = (price - p[AVERAGE]) * q * rate
+        p[MARGIN] = abs(q) * price * rate * p[MARGIN_RATE]
 
 
 @inlined
-def add_mark(s, L, j, at):
+def add_mark(a, p):
     """Add the position's mark to the account's equity and used margin, which start a bar's marks at the balance and zero."""
-    s[EQUITY * L + j] += s[at + UNREALISED * L]
-    s[USED_MARGIN * L + j] += s[at + MARGIN * L]
+    a[EQUITY] += p[UNREALISED]
+    a[USED_MARGIN] += p[MARGIN]

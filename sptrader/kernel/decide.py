@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sptrader.jit import inlined
+from sptrader.jit import compiled, inlined
 from sptrader.kernel.book import end_order
 from sptrader.kernel.prices import rate_at, snapped_down, snapped_up
 from sptrader.kernel.sizing import capped_units, wanted_units
@@ -90,13 +90,11 @@ from sptrader.kernel.state import (
     REVERSE_LONG,
     REVERSE_SHORT,
     REVERSING,
-    RULE_LEAVES,
     SESSION,
     SESSION_ENDS,
     SHORT_ENTRY,
     SHORT_EXIT,
     SIDE,
-    SIGNAL,
     SIZE_UNKNOWN,
     STALE_RATE,
     STAY,
@@ -124,42 +122,54 @@ from sptrader.kernel.state import (
 
 
 @inlined
-def decide_exit(s, L, j, at):
+def is_asked(signal, leaves, a, p):
+    """Count the bar, and return whether there is anything for `decide_exit`; if not, nothing is decided on this bar."""
+    if p[QUIET_FOR] > 0.0:
+        p[QUIET_FOR] -= 1.0
+    found = signal != 0 or leaves
+    if p[QUANTITY] != 0.0:
+        p[HELD] += 1.0
+        found = found or p[WANT] != STAY or not (p[HELD] < a[MAX_HOLDING])
+    if not found:
+        p[ACTION] = 0.0
+        p[REASON] = NOTHING
+        p[CAP] = NOTHING
+    return found
+
+
+@compiled
+def decide_exit(signal, leaves, a, p):
     """Set whether the position is closed at the next open, and whether an entry is a candidate for `decide_entry`.
 
-    Reads the bar's signal, QUANTITY, HELD, MAX_HOLDING; writes WANT, ACTION, OUTCOME, REASON. Stops and targets are not
-    here: they work in `match_exit`.
+    Reads the bar's `signal`, whether a rule on the position `leaves`, QUANTITY, HELD, MAX_HOLDING; writes WANT, ACTION,
+    OUTCOME, REASON, CAP. Stops and targets are not here: they work in `match_protection`.
     """
-    signal = int(s[at + SIGNAL * L])
-    q = s[at + QUANTITY * L]
+    q = p[QUANTITY]
     leave, is_flattened = False, False
     action, outcome, reason, cap = 0.0, 0.0, NOTHING, NOTHING
-    if s[at + QUIET_FOR * L] > 0.0:
-        s[at + QUIET_FOR * L] -= 1.0
     if q != 0.0:
-        s[at + HELD * L] += 1.0
-        leave = signal & (LONG_EXIT if q > 0.0 else SHORT_EXIT) != 0 or s[at + RULE_LEAVES * L] > 0.0
-        if s[at + WANT * L] != STAY:  # `watch` closes it
+        leave = signal & (LONG_EXIT if q > 0.0 else SHORT_EXIT) != 0 or leaves
+        if p[WANT] != STAY:  # `watch` closes it
             is_flattened = True
-            action, outcome, reason = LEAVE, ORDERED, s[at + WANT_REASON * L]
-        elif leave or not (s[at + HELD * L] < s[MAX_HOLDING * L + j]):
+            action, outcome, reason = LEAVE, ORDERED, p[WANT_REASON]
+        elif leave or not (p[HELD] < a[MAX_HOLDING]):
             action, outcome, reason = LEAVE, ORDERED, (EXIT_SIGNAL if leave else HELD_LONG_ENOUGH)
-            s[at + WANT * L] = CLOSE
-            s[at + WANT_REASON * L] = reason
-    side = s[at + SIDE * L]
+            p[WANT] = CLOSE
+            p[WANT_REASON] = reason
+    side = p[SIDE]
     if side != 0.0 and signal & (LONG_EXIT if side > 0.0 else SHORT_EXIT) != 0:
-        s[at + GONE * L] = CANCELLED_BY_EXIT
+        p[GONE] = CANCELLED_BY_EXIT
     enter = signal & (LONG_ENTRY | SHORT_ENTRY)
     if enter != 0:
         verdict, why = CANDIDATE, NOTHING
         direction = 1.0 if enter == LONG_ENTRY else -1.0
         if enter == LONG_ENTRY | SHORT_ENTRY:
             verdict, why = REFUSED, BOTH_SIDES
-        elif q * direction < 0.0 and (is_flattened or (not leave and s[REVERSING * L + j] == 0.0)):
+        elif q * direction < 0.0 and (is_flattened or (not leave and a[REVERSING] == 0.0)):
             verdict, why = IGNORED, OPPOSITE_POSITION
-        elif q * direction > 0.0 and (not (s[at + ADDS * L] < s[N_ADDS * L + j]) or s[at + WANT * L] != STAY):
+        elif q * direction > 0.0 and (not (p[ADDS] < a[N_ADDS]) or p[WANT] != STAY):
             verdict, why = IGNORED, ALREADY_LONG_OR_SHORT
-        elif side == direction and s[at + GONE * L] == NOTHING:
+        elif side == direction and p[GONE] == NOTHING:
             verdict, why = IGNORED, ORDER_WORKING
         if verdict == CANDIDATE or outcome == 0.0:
             outcome, reason = verdict, why
@@ -169,20 +179,20 @@ def decide_exit(s, L, j, at):
                 action = ENTER_LONG if direction > 0.0 else ENTER_SHORT
         else:
             cap = why
-    s[at + ACTION * L] = action
-    s[at + OUTCOME * L] = outcome
-    s[at + REASON * L] = reason
-    s[at + CAP * L] = cap
+    p[ACTION] = action
+    p[OUTCOME] = outcome
+    p[REASON] = reason
+    p[CAP] = cap
 
 
 @inlined
-def strongest(n_instruments, s, L, j):
+def strongest(n_instruments, a):
     """Return the instrument whose candidate has the strongest signal, the earlier one of equals; -1 when none is left."""
     best, where = -1.0, -1
     for k in range(n_instruments):
-        at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        if s[at + OUTCOME * L] == CANDIDATE:
-            strength = s[at + STRENGTH * L]
+        p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+        if p[OUTCOME] == CANDIDATE:
+            strength = p[STRENGTH]
             if not (strength >= 0.0):
                 strength = 0.0
             if strength > best:
@@ -190,57 +200,57 @@ def strongest(n_instruments, s, L, j):
     return where
 
 
-@inlined
-def decide_entry(s, L, j, at):
+@compiled
+def decide_entry(a, p):
     """Place the candidate's entry order, or refuse it; the checks stand in the order in which they are asked."""
-    action = s[at + ACTION * L]
+    action = p[ACTION]
     direction = 1.0 if action == ENTER_LONG or action == REVERSE_LONG else -1.0
     is_reversal = action == REVERSE_LONG or action == REVERSE_SHORT
-    price = s[at + ASK_CLOSE * L] if direction > 0.0 else s[at + BID_CLOSE * L]
-    rate = rate_at(price, s[at + RATE_CLOSE * L], s, L, at)
-    stop = distance(s[at + STOP_COLUMN * L], s[at + STOP_FRACTION * L], price)
-    target = distance(s[at + TARGET_COLUMN * L], s[at + TARGET_FRACTION * L], price)
-    trail = distance(s[at + TRAIL_COLUMN * L], s[at + TRAIL_FRACTION * L], price)
-    limit, trigger = entry_prices(direction, s, L, j, at)
-    reason = forbidden(is_reversal, s, L, j, at)
+    price = p[ASK_CLOSE] if direction > 0.0 else p[BID_CLOSE]
+    rate = rate_at(price, p[RATE_CLOSE], p)
+    stop = distance(p[STOP_COLUMN], p[STOP_FRACTION], price)
+    target = distance(p[TARGET_COLUMN], p[TARGET_FRACTION], price)
+    trail = distance(p[TRAIL_COLUMN], p[TRAIL_FRACTION], price)
+    limit, trigger = entry_prices(direction, a, p)
+    reason = forbidden(is_reversal, a, p)
     if reason == NOTHING:
-        kind = s[ORDER_TYPE * L + j]
+        kind = a[ORDER_TYPE]
         is_priced = price > 0.0 and (kind == MARKET or kind == STOP_ENTRY or limit > 0.0)
         is_priced = is_priced and (kind == MARKET or kind == LIMIT or trigger > 0.0)
         if not is_priced:
             reason = PRICE_UNKNOWN
         elif not (rate > 0.0):
             reason = RATE_UNKNOWN
-        elif int(s[at + FLAGS * L]) & STALE_RATE != 0:
+        elif int(p[FLAGS]) & STALE_RATE != 0:
             reason = RATE_STALE
         elif (
-            (s[at + HAS_STOP * L] > 0.0 and not stop > 0.0)
-            or (s[at + HAS_TARGET * L] > 0.0 and not target > 0.0)
-            or (s[at + HAS_TRAIL * L] > 0.0 and not trail > 0.0)
+            (p[HAS_STOP] > 0.0 and not stop > 0.0)
+            or (p[HAS_TARGET] > 0.0 and not target > 0.0)
+            or (p[HAS_TRAIL] > 0.0 and not trail > 0.0)
         ):
             reason = DISTANCE_UNKNOWN
     units = 0.0
     if reason == NOTHING:
-        volatility = s[at + VOLATILITY_COLUMN * L]
-        risked = stop if s[at + HAS_STOP * L] > 0.0 else trail
-        wanted = wanted_units(price * rate, rate, risked, volatility, s, L, j)
+        volatility = p[VOLATILITY_COLUMN]
+        risked = stop if p[HAS_STOP] > 0.0 else trail
+        wanted = wanted_units(price * rate, rate, risked, volatility, a)
         if math.isnan(wanted) or math.isinf(wanted):
             reason = SIZE_UNKNOWN
         else:
-            units, cap = capped_units(wanted, price * rate, is_reversal, s, L, j, at)
-            s[at + CAP * L] = cap
-            if not (units >= s[at + MIN_QUANTITY * L]):
+            units, cap = capped_units(wanted, price * rate, is_reversal, a, p)
+            p[CAP] = cap
+            if not (units >= p[MIN_QUANTITY]):
                 reason = BELOW_MINIMUM
     if reason == NOTHING:
-        place(units, direction, is_reversal, limit, trigger, stop, target, trail, units * price * rate, s, L, j, at)
-    elif is_reversal and s[at + WANT * L] == CLOSE:
-        s[at + ACTION * L] = LEAVE  # the exit stands, its other leg is refused
-        s[at + OUTCOME * L] = ORDERED
-        s[at + REASON * L] = s[at + WANT_REASON * L]
-        s[at + CAP * L] = reason
+        place(units, direction, is_reversal, limit, trigger, stop, target, trail, units * price * rate, a, p)
+    elif is_reversal and p[WANT] == CLOSE:
+        p[ACTION] = LEAVE  # the exit stands, its other leg is refused
+        p[OUTCOME] = ORDERED
+        p[REASON] = p[WANT_REASON]
+        p[CAP] = reason
     else:
-        s[at + OUTCOME * L] = REFUSED
-        s[at + REASON * L] = reason
+        p[OUTCOME] = REFUSED
+        p[REASON] = reason
 
 
 @inlined
@@ -252,17 +262,17 @@ def distance(column, fraction, price):
 
 
 @inlined
-def entry_prices(direction, s, L, j, at):
+def entry_prices(direction, a, p):
     """Return the limit and the trigger price of an entry, snapped: buy limits and sell stops down, sell limits and buy stops up."""
-    top, bottom = s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
+    top, bottom = p[STEP_TOP], p[STEP_BOTTOM]
     if direction > 0.0:
-        limit, trigger = s[at + LIMIT_TO_BUY * L], s[at + TRIGGER_TO_BUY * L]
+        limit, trigger = p[LIMIT_TO_BUY], p[TRIGGER_TO_BUY]
         if not math.isnan(limit):
             limit = snapped_down(limit, top, bottom)
         if not math.isnan(trigger):
             trigger = snapped_up(trigger, top, bottom)
     else:
-        limit, trigger = s[at + LIMIT_TO_SELL * L], s[at + TRIGGER_TO_SELL * L]
+        limit, trigger = p[LIMIT_TO_SELL], p[TRIGGER_TO_SELL]
         if not math.isnan(limit):
             limit = snapped_up(limit, top, bottom)
         if not math.isnan(trigger):
@@ -271,57 +281,57 @@ def entry_prices(direction, s, L, j, at):
 
 
 @inlined
-def forbidden(is_reversal, s, L, j, at):
+def forbidden(is_reversal, a, p):
     """Return why no entry is allowed now whatever its size: trading state, filters, memory, slots; NOTHING when one is."""
-    ends = 1.0 if int(s[at + FLAGS * L]) & SESSION_ENDS != 0 else 0.0
-    needs_slot = not is_reversal and s[at + QUANTITY * L] == 0.0
-    taken = s[N_OPEN * L + j] + s[N_WORKING * L + j]
-    if needs_slot and s[at + SIDE * L] != 0.0:
+    ends = 1.0 if int(p[FLAGS]) & SESSION_ENDS != 0 else 0.0
+    needs_slot = not is_reversal and p[QUANTITY] == 0.0
+    taken = a[N_OPEN] + a[N_WORKING]
+    if needs_slot and p[SIDE] != 0.0:
         taken -= 1.0  # its own working order is about to be replaced
-    if s[TRADING * L + j] == HALTED:
+    if a[TRADING] == HALTED:
         return TRADING_HALTED
-    if s[TRADING * L + j] == REDUCING:
+    if a[TRADING] == REDUCING:
         return ONLY_REDUCING
-    if s[IS_DAY_HALTED * L + j] > 0.0:
+    if a[IS_DAY_HALTED] > 0.0:
         return DAY_HALTED
-    if s[at + FILTER * L] != NOTHING:
-        return s[at + FILTER * L]
-    if s[at + QUIET_FOR * L] > 0.0:
+    if p[FILTER] != NOTHING:
+        return p[FILTER]
+    if p[QUIET_FOR] > 0.0:
         return COOLING_DOWN
-    if s[ONE_PER_SESSION * L + j] > 0.0 and s[at + ENTERED_SESSION * L] == s[SESSION * L + j] + ends:
+    if a[ONE_PER_SESSION] > 0.0 and p[ENTERED_SESSION] == a[SESSION] + ends:
         return ENTERED_THIS_SESSION
-    if not (s[EQUITY * L + j] > 0.0):
+    if not (a[EQUITY] > 0.0):
         return EQUITY_UNKNOWN
-    if needs_slot and not (taken + 1.0 <= s[LIMIT_POSITIONS * L + j]):
+    if needs_slot and not (taken + 1.0 <= a[LIMIT_POSITIONS]):
         return NO_FREE_SLOT
     return NOTHING
 
 
 @inlined
-def place(units, direction, is_reversal, limit, trigger, stop, target, trail, notional, s, L, j, at):
+def place(units, direction, is_reversal, limit, trigger, stop, target, trail, notional, a, p):
     """Write the entry order into the ORDER fields and reserve its margin and slot."""
-    if s[at + SIDE * L] != 0.0:
-        s[at + GONE * L] = REPLACED
-        end_order(s, L, j, at)
+    if p[SIDE] != 0.0:
+        p[GONE] = REPLACED
+        end_order(a, p)
     if is_reversal:
-        if s[at + WANT * L] == STAY:
-            s[at + WANT_REASON * L] = EXIT_SIGNAL
-        s[at + WANT * L] = REVERSE
-    is_add = not is_reversal and s[at + QUANTITY * L] != 0.0
+        if p[WANT] == STAY:
+            p[WANT_REASON] = EXIT_SIGNAL
+        p[WANT] = REVERSE
+    is_add = not is_reversal and p[QUANTITY] != 0.0
     if not is_add and not is_reversal:
-        s[N_WORKING * L + j] += 1.0
-    s[at + SIDE * L] = direction
-    s[at + ORDER_QUANTITY * L] = units
-    s[at + ORDER_LIMIT * L] = limit
-    s[at + ORDER_STOP * L] = trigger
-    s[at + ORDER_LEFT * L] = s[ORDER_BARS * L + j]
-    s[at + ORDER_SESSION * L] = 0.0
-    s[at + IS_ADD * L] = 1.0 if is_add else 0.0
-    s[at + STOP_DISTANCE * L] = stop
-    s[at + TARGET_DISTANCE * L] = target
-    s[at + TRAIL_DISTANCE * L] = trail
-    margin = notional * s[at + MARGIN_RATE * L]
-    s[at + ORDER_MARGIN * L] = margin
-    s[RESERVED_MARGIN * L + j] += margin
-    s[at + OUTCOME * L] = ORDERED
-    s[at + REASON * L] = ENTRY_SIGNAL
+        a[N_WORKING] += 1.0
+    p[SIDE] = direction
+    p[ORDER_QUANTITY] = units
+    p[ORDER_LIMIT] = limit
+    p[ORDER_STOP] = trigger
+    p[ORDER_LEFT] = a[ORDER_BARS]
+    p[ORDER_SESSION] = 0.0
+    p[IS_ADD] = 1.0 if is_add else 0.0
+    p[STOP_DISTANCE] = stop
+    p[TARGET_DISTANCE] = target
+    p[TRAIL_DISTANCE] = trail
+    margin = notional * p[MARGIN_RATE]
+    p[ORDER_MARGIN] = margin
+    a[RESERVED_MARGIN] += margin
+    p[OUTCOME] = ORDERED
+    p[REASON] = ENTRY_SIGNAL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sptrader.jit import inlined
+from sptrader.jit import compiled, inlined
 from sptrader.kernel.prices import buy_fill, fee_of, rate_at, sell_fill, snapped_down, snapped_up
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
@@ -81,130 +81,146 @@ from sptrader.kernel.state import (
 
 
 @inlined
-def match_exit(s, L, j, at):
-    """Fill the exit that was decided, at the open, or what protects the position, where the bar reaches it."""
-    if s[at + WANT * L] != STAY:
-        q = s[at + QUANTITY * L]
-        raw = s[at + BID_OPEN * L] if q > 0.0 else s[at + ASK_OPEN * L]
-        fill_exit(raw, True, s[at + WANT_REASON * L], False, True, s, L, j, at)
+def may_leave(p):
+    """Return whether the position may be closed on this bar: that was decided, or the bar comes near what protects it.
+
+    Cheaper than to know: `match_protection` does.
+    """
+    if p[WANT] != STAY:
+        return True
+    if p[QUANTITY] > 0.0:
+        best, worst = p[BID_HIGH], p[BID_LOW]
+        trailed = worst - (p[BEST] - p[TRAIL])
+        is_near = worst <= p[STOP] or best >= p[TARGET]
     else:
-        match_protection(False, s, L, j, at)
+        best, worst = p[ASK_LOW], p[ASK_HIGH]
+        trailed = p[BEST] + p[TRAIL] - worst
+        is_near = worst >= p[STOP] or best <= p[TARGET]
+    # the trailing level is on the step, at most one away
+    return is_near or trailed * p[STEP_BOTTOM] <= p[STEP_TOP]
 
 
 @inlined
-def match_protection(is_inside, s, L, j, at):
+def fill_at_open(a, p):
+    """Fill the exit that was decided."""
+    raw = p[BID_OPEN] if p[QUANTITY] > 0.0 else p[ASK_OPEN]
+    fill_exit(raw, True, p[WANT_REASON], False, True, a, p)
+
+
+@compiled
+def match_protection(is_inside, a, p):
     """Fill the stop or the target of the position.
 
     They have worked since the open, unless `is_inside` says how the position was entered or added to inside the bar. What
     of the bar came before that is not known: the stop counts when the bar reaches it, the target when the close does.
     Optimistic: the target counts when the bar reaches it, and after an entry by a stop the stop when the close does.
     """
-    side = 1.0 if s[at + QUANTITY * L] > 0.0 else -1.0
+    side = 1.0 if p[QUANTITY] > 0.0 else -1.0
     first = BID_OPEN if side > 0.0 else ASK_OPEN
     # seen from the position's side, `side` * price rises when it wins
-    open_, close = side * s[at + first * L], side * s[at + (first + 3) * L]
+    open_, close = side * p[first], side * p[first + 3]
     if side > 0.0:
-        best, worst = s[at + BID_HIGH * L], s[at + BID_LOW * L]
+        best, worst = p[BID_HIGH], p[BID_LOW]
     else:
-        best, worst = -s[at + ASK_LOW * L], -s[at + ASK_HIGH * L]
-    stop, reason = side * s[at + STOP * L], STOP_LOSS
-    trail = s[at + TRAIL * L]
+        best, worst = -p[ASK_LOW], -p[ASK_HIGH]
+    stop, reason = side * p[STOP], STOP_LOSS
+    trail = p[TRAIL]
     if not math.isnan(trail):
-        top, bottom = s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
+        top, bottom = p[STEP_TOP], p[STEP_BOTTOM]
         if side > 0.0:
-            level = snapped_down(s[at + BEST * L] - trail, top, bottom)
+            level = snapped_down(p[BEST] - trail, top, bottom)
         else:
-            level = -snapped_up(s[at + BEST * L] + trail, top, bottom)
+            level = -snapped_up(p[BEST] + trail, top, bottom)
         if not (stop >= level):
             stop, reason = level, TRAILING_STOP
-    target = side * s[at + TARGET * L]
+    target = side * p[TARGET]
     is_stopped = worst <= stop
     is_target = best >= target
     # a bar comes through a limit before it reaches the stop; after an entry by a stop only the close tells
-    is_certain = s[at + IS_INSIDE * L] != BY_STOP or close <= stop
+    is_certain = p[IS_INSIDE] != BY_STOP or close <= stop
     if is_stopped or is_target:
         if not is_inside:
             if open_ <= stop:
-                fill_exit(side * open_, True, reason, False, True, s, L, j, at)
+                fill_exit(side * open_, True, reason, False, True, a, p)
             elif open_ >= target:
-                fill_exit(side * open_, False, TAKE_PROFIT, False, True, s, L, j, at)
-            elif is_stopped and not (is_target and s[OPTIMISTIC * L + j] > 0.0):
-                fill_exit(side * stop, True, reason, is_target, False, s, L, j, at)
+                fill_exit(side * open_, False, TAKE_PROFIT, False, True, a, p)
+            elif is_stopped and not (is_target and a[OPTIMISTIC] > 0.0):
+                fill_exit(side * stop, True, reason, is_target, False, a, p)
             else:
-                fill_exit(side * target, False, TAKE_PROFIT, is_stopped, False, s, L, j, at)
-        elif is_target and s[OPTIMISTIC * L + j] > 0.0:
-            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, False, s, L, j, at)
-        elif is_stopped and (s[OPTIMISTIC * L + j] == 0.0 or is_certain):
+                fill_exit(side * target, False, TAKE_PROFIT, is_stopped, False, a, p)
+        elif is_target and a[OPTIMISTIC] > 0.0:
+            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, False, a, p)
+        elif is_stopped and (a[OPTIMISTIC] == 0.0 or is_certain):
             # a stop inside the spread fills where the bar was, not above it
-            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, False, s, L, j, at)
+            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, False, a, p)
         elif close >= target:
-            fill_exit(side * target, False, TAKE_PROFIT, False, False, s, L, j, at)
+            fill_exit(side * target, False, TAKE_PROFIT, False, False, a, p)
         else:
-            s[at + IS_AMBIGUOUS * L] = 1.0
+            p[IS_AMBIGUOUS] = 1.0
 
 
-@inlined
-def fill_exit(raw, is_slipping, reason, is_ambiguous, is_at_open, s, L, j, at):
+@compiled
+def fill_exit(raw, is_slipping, reason, is_ambiguous, is_at_open, a, p):
     """Close the whole position at `raw`, after slippage where it applies, and note how far the price had gone."""
-    q = s[at + QUANTITY * L]
+    q = p[QUANTITY]
     filled = raw
     if is_slipping:
         if q > 0.0:
-            filled = sell_fill(raw, q, s[at + BID_HIGH * L] - s[at + BID_LOW * L], s[at + VOLUME * L], s, L, at)
+            filled = sell_fill(raw, q, p[BID_HIGH] - p[BID_LOW], p[VOLUME], p)
         else:
-            filled = buy_fill(raw, -q, s[at + ASK_HIGH * L] - s[at + ASK_LOW * L], s[at + VOLUME * L], s, L, at)
-    gain = (filled - s[at + AVERAGE * L]) * (1.0 if q > 0.0 else -1.0)
-    s[at + MFE * L] = max(s[at + MFE * L], gain)
-    s[at + MAE * L] = max(s[at + MAE * L], -gain)
-    fill(-q, filled, raw, reason, is_ambiguous, s, L, j, at)
+            filled = buy_fill(raw, -q, p[ASK_HIGH] - p[ASK_LOW], p[VOLUME], p)
+    gain = (filled - p[AVERAGE]) * (1.0 if q > 0.0 else -1.0)
+    p[MFE] = max(p[MFE], gain)
+    p[MAE] = max(p[MAE], -gain)
+    fill(-q, filled, raw, reason, is_ambiguous, a, p)
 
 
-@inlined
-def fill(quantity, filled, raw, reason, is_ambiguous, s, L, j, at):
+@compiled
+def fill(quantity, filled, raw, reason, is_ambiguous, a, p):
     """Leave a fill of signed `quantity` at `filled` in the FILL fields, with its rate and fee."""
-    rate = rate_at(filled, s[at + RATE_OPEN * L], s, L, at)
-    s[at + FILL * L] = quantity
-    s[at + FILL_PRICE * L] = filled
-    s[at + FILL_RAW * L] = raw
-    s[at + FILL_HALF * L] = (s[at + ASK_OPEN * L] - s[at + BID_OPEN * L]) * 0.5
-    s[at + FILL_RATE * L] = rate
-    s[at + FILL_FEE * L] = fee_of(abs(quantity), filled, rate, s, L, j, at)
-    s[at + FILL_REASON * L] = reason
-    s[at + IS_AMBIGUOUS * L] = 1.0 if is_ambiguous else 0.0
+    rate = rate_at(filled, p[RATE_OPEN], p)
+    p[FILL] = quantity
+    p[FILL_PRICE] = filled
+    p[FILL_RAW] = raw
+    p[FILL_HALF] = (p[ASK_OPEN] - p[BID_OPEN]) * 0.5
+    p[FILL_RATE] = rate
+    p[FILL_FEE] = fee_of(abs(quantity), filled, rate, a, p)
+    p[FILL_REASON] = reason
+    p[IS_AMBIGUOUS] = 1.0 if is_ambiguous else 0.0
 
 
-@inlined
-def match_entry(n_instruments, s, L, j, at):
+@compiled
+def match_entry(n_instruments, a, p):
     """Fill the working entry where the bar reaches it, or end it: expired, cancelled, or without margin."""
-    side = s[at + SIDE * L]
-    if int(s[at + FLAGS * L]) & IDLE != 0:
-        s[at + GONE * L] = EXPIRED
-    elif s[at + IS_ADD * L] > 0.0 and s[at + QUANTITY * L] * side <= 0.0:
-        s[at + GONE * L] = CANCELLED_BY_EXIT
-    elif s[at + QUANTITY * L] * side >= 0.0:
-        if s[at + ORDER_SESSION * L] == 0.0:
-            s[at + ORDER_SESSION * L] = s[SESSION * L + j]
-        if s[ORDER_DAY * L + j] > 0.0 and s[at + ORDER_SESSION * L] != s[SESSION * L + j]:
-            s[at + GONE * L] = EXPIRED
+    side = p[SIDE]
+    if int(p[FLAGS]) & IDLE != 0:
+        p[GONE] = EXPIRED
+    elif p[IS_ADD] > 0.0 and p[QUANTITY] * side <= 0.0:
+        p[GONE] = CANCELLED_BY_EXIT
+    elif p[QUANTITY] * side >= 0.0:
+        if p[ORDER_SESSION] == 0.0:
+            p[ORDER_SESSION] = a[SESSION]
+        if a[ORDER_DAY] > 0.0 and p[ORDER_SESSION] != a[SESSION]:
+            p[GONE] = EXPIRED
         else:
-            work_entry(side, n_instruments, s, L, j, at)
-            s[at + ORDER_LEFT * L] -= 1.0
-            is_over = not (s[at + ORDER_LEFT * L] > 0.0) or s[ORDER_AT_OPEN * L + j] > 0.0
-            if is_over and s[at + FILL * L] == 0.0 and s[at + GONE * L] == NOTHING:
-                s[at + GONE * L] = EXPIRED
+            work_entry(side, n_instruments, a, p)
+            p[ORDER_LEFT] -= 1.0
+            is_over = not (p[ORDER_LEFT] > 0.0) or a[ORDER_AT_OPEN] > 0.0
+            if is_over and p[FILL] == 0.0 and p[GONE] == NOTHING:
+                p[GONE] = EXPIRED
 
 
 @inlined
-def work_entry(side, n_instruments, s, L, j, at):
+def work_entry(side, n_instruments, a, p):
     """Find the price at which the working entry fills on this bar, if it does."""
     first = ASK_OPEN if side > 0.0 else BID_OPEN
-    open_ = side * s[at + first * L]
+    open_ = side * p[first]
     if side > 0.0:
-        high, low = s[at + ASK_HIGH * L], s[at + ASK_LOW * L]
+        high, low = p[ASK_HIGH], p[ASK_LOW]
     else:
-        high, low = -s[at + BID_LOW * L], -s[at + BID_HIGH * L]
-    kind = s[ORDER_TYPE * L + j]
-    limit, stop = side * s[at + ORDER_LIMIT * L], side * s[at + ORDER_STOP * L]
+        high, low = -p[BID_LOW], -p[BID_HIGH]
+    kind = a[ORDER_TYPE]
+    limit, stop = side * p[ORDER_LIMIT], side * p[ORDER_STOP]
     raw, is_slipping, inside = math.nan, False, 0.0
     if kind == MARKET:
         raw, is_slipping = open_, True
@@ -213,68 +229,68 @@ def work_entry(side, n_instruments, s, L, j, at):
             raw, is_slipping = open_, True
         elif high >= stop:
             raw, is_slipping, inside = stop, True, BY_STOP
-    elif kind == STOP_LIMIT and s[at + IS_TRIGGERED * L] == 0.0:
+    elif kind == STOP_LIMIT and p[IS_TRIGGERED] == 0.0:
         if open_ >= stop:
-            s[at + IS_TRIGGERED * L] = 1.0
+            p[IS_TRIGGERED] = 1.0
             if open_ <= limit:
                 raw = open_
             elif low <= limit:
                 raw, inside = limit, BY_LIMIT
         elif high >= stop:
-            s[at + IS_TRIGGERED * L] = 1.0
+            p[IS_TRIGGERED] = 1.0
             if stop <= limit:
                 raw, inside = stop, BY_STOP
     elif open_ <= limit:
         raw = open_
     elif low <= limit:
         raw, inside = limit, BY_LIMIT
-    if not math.isnan(raw) and (inside == 0.0 or s[ORDER_AT_OPEN * L + j] == 0.0):
-        fill_entry(side * raw, is_slipping, inside, n_instruments, s, L, j, at)
+    if not math.isnan(raw) and (inside == 0.0 or a[ORDER_AT_OPEN] == 0.0):
+        fill_entry(side * raw, is_slipping, inside, n_instruments, a, p)
 
 
 @inlined
-def fill_entry(raw, is_slipping, inside, n_instruments, s, L, j, at):
+def fill_entry(raw, is_slipping, inside, n_instruments, a, p):
     """Open or add at `raw`, after slippage where it applies, unless the margin does not suffice."""
-    quantity = s[at + ORDER_QUANTITY * L]
-    side = s[at + SIDE * L]
+    quantity = p[ORDER_QUANTITY]
+    side = p[SIDE]
     filled = raw
     if is_slipping:
         if side > 0.0:
-            filled = buy_fill(raw, quantity, s[at + ASK_HIGH * L] - s[at + ASK_LOW * L], s[at + VOLUME * L], s, L, at)
+            filled = buy_fill(raw, quantity, p[ASK_HIGH] - p[ASK_LOW], p[VOLUME], p)
         else:
-            filled = sell_fill(raw, quantity, s[at + BID_HIGH * L] - s[at + BID_LOW * L], s[at + VOLUME * L], s, L, at)
-    rate = rate_at(filled, s[at + RATE_OPEN * L], s, L, at)
-    needed = quantity * filled * rate * s[at + MARGIN_RATE * L]
-    if needed <= equity_at_open(n_instruments, s, L, j) - s[USED_MARGIN * L + j]:
-        fill(side * quantity, filled, raw, ENTRY_SIGNAL, False, s, L, j, at)
-        s[at + IS_INSIDE * L] = inside
+            filled = sell_fill(raw, quantity, p[BID_HIGH] - p[BID_LOW], p[VOLUME], p)
+    rate = rate_at(filled, p[RATE_OPEN], p)
+    needed = quantity * filled * rate * p[MARGIN_RATE]
+    if needed <= equity_at_open(n_instruments, a) - a[USED_MARGIN]:
+        fill(side * quantity, filled, raw, ENTRY_SIGNAL, False, a, p)
+        p[IS_INSIDE] = inside
     else:
-        s[at + GONE * L] = MARGIN_AT_FILL
+        p[GONE] = MARGIN_AT_FILL
 
 
-@inlined
-def equity_at_open(n_instruments, s, L, j):
+@compiled
+def equity_at_open(n_instruments, a):
     """Return the balance plus what the open positions are worth at this bar's open."""
-    equity = s[CASH * L + j]
+    equity = a[CASH]
     for k in range(n_instruments):
-        at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        q = s[at + QUANTITY * L]
+        p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+        q = p[QUANTITY]
         if q != 0.0:
-            if int(s[at + FLAGS * L]) & HAS_BAR != 0:
-                mark = s[at + BID_OPEN * L] if q > 0.0 else s[at + ASK_OPEN * L]
-                equity += (mark - s[at + AVERAGE * L]) * q * rate_at(mark, s[at + RATE_OPEN * L], s, L, at)
+            if int(p[FLAGS]) & HAS_BAR != 0:
+                mark = p[BID_OPEN] if q > 0.0 else p[ASK_OPEN]
+                equity += (mark - p[AVERAGE]) * q * rate_at(mark, p[RATE_OPEN], p)
             else:
-                equity += s[at + UNREALISED * L]
+                equity += p[UNREALISED]
     return equity
 
 
 @inlined
-def fill_at_close(s, L, j, at):
+def fill_at_close(a, p):
     """Close the whole position at the close of its side, as the data end, without slippage."""
-    q = s[at + QUANTITY * L]
-    raw = s[at + BID_CLOSE * L] if q > 0.0 else s[at + ASK_CLOSE * L]
-    rate = rate_at(raw, s[at + RATE_CLOSE * L], s, L, at)
-    fill(-q, raw, raw, END_OF_DATA, False, s, L, j, at)
-    s[at + FILL_HALF * L] = (s[at + ASK_CLOSE * L] - s[at + BID_CLOSE * L]) * 0.5
-    s[at + FILL_RATE * L] = rate
-    s[at + FILL_FEE * L] = fee_of(abs(q), raw, rate, s, L, j, at)
+    q = p[QUANTITY]
+    raw = p[BID_CLOSE] if q > 0.0 else p[ASK_CLOSE]
+    rate = rate_at(raw, p[RATE_CLOSE], p)
+    fill(-q, raw, raw, END_OF_DATA, False, a, p)
+    p[FILL_HALF] = (p[ASK_CLOSE] - p[BID_CLOSE]) * 0.5
+    p[FILL_RATE] = rate
+    p[FILL_FEE] = fee_of(abs(q), raw, rate, a, p)

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from sptrader.jit import inlined
 from sptrader.kernel.state import (
-    ASK_CLOSE,
-    ASK_HIGH,
-    ASK_LOW,
-    ASK_OPEN,
-    BID_CLOSE,
-    BID_HIGH,
-    BID_LOW,
     BID_OPEN,
+    BY_PAIR,
     FILTER,
     LIMIT_TO_BUY,
     LIMIT_TO_SELL,
     NIGHT_LONG,
     NIGHT_SHORT,
-    QUANTITY,
     RATE_CLOSE,
+    RATE_KIND,
     RATE_OPEN,
-    RULE_LEAVES,
-    SIGNAL,
     STOP_COLUMN,
     STRENGTH,
     TARGET_COLUMN,
@@ -31,54 +23,58 @@ from sptrader.kernel.state import (
     VOLATILITY_COLUMN,
     VOLUME,
 )
-from sptrader.kernel.terms import leaves_by_terms
 
 
 @inlined
-def observe_bar(market, i, t, s, L, at):
-    """Write prices, volume, rates and nights of instrument `i` on bar `t`."""
-    s[at + BID_OPEN * L] = market.price[i, t, 0]
-    s[at + BID_HIGH * L] = market.price[i, t, 1]
-    s[at + BID_LOW * L] = market.price[i, t, 2]
-    s[at + BID_CLOSE * L] = market.price[i, t, 3]
-    s[at + ASK_OPEN * L] = market.price[i, t, 4]
-    s[at + ASK_HIGH * L] = market.price[i, t, 5]
-    s[at + ASK_LOW * L] = market.price[i, t, 6]
-    s[at + ASK_CLOSE * L] = market.price[i, t, 7]
-    s[at + VOLUME * L] = market.volume[i, t]
-    observe_rate(market, i, t, s, L, at)
-    row = min(t, market.nights.shape[1] - 1)
-    s[at + NIGHT_LONG * L] = market.nights[i, row, 0]
-    s[at + NIGHT_SHORT * L] = market.nights[i, row, 1]
+def observe_bar(market, i, t, p):
+    """Write prices, volume and rates of instrument `i` on bar `t`."""
+    price = market.price[i, t]
+    for k in range(8):
+        p[BID_OPEN + k] = price[k]
+    p[VOLUME] = market.volume[i, t]
+    observe_rate(market.rate, i, t, p)
 
 
 @inlined
-def observe_rate(market, i, t, s, L, at):
+def observe_rate(rate, i, t, p):
     """Write the conversion rates of bar `t`, which are there even where instrument `i` has no bar."""
-    row = min(t, market.rate.shape[1] - 1)
-    s[at + RATE_OPEN * L] = market.rate[i, row, 0]
-    s[at + RATE_CLOSE * L] = market.rate[i, row, 1]
+    if p[RATE_KIND] == BY_PAIR:
+        now = rate[i, min(t, rate.shape[1] - 1)]
+        p[RATE_OPEN] = now[0]
+        p[RATE_CLOSE] = now[1]
 
 
 @inlined
-def observe_signal(orders, i, t, s, L, j, at):
-    """Write the bar's signal and whether a rule that looks at the position says to leave; where an entry is
-    asked for, also its strength, filter, distances and prices."""
-    signal = orders.signal[i, t, j]
-    s[at + SIGNAL * L] = float(signal)
-    s[at + RULE_LEAVES * L] = 0.0
-    if orders.terms.shape[0] > 0 and s[at + QUANTITY * L] != 0.0:
-        s[at + RULE_LEAVES * L] = 1.0 if leaves_by_terms(orders, i, t, s, L, j, at) else 0.0
-    if signal != 0:
-        s[at + STRENGTH * L] = orders.strength[i, min(t, orders.strength.shape[1] - 1), j]
-        s[at + FILTER * L] = float(orders.refused[i, min(t, orders.refused.shape[1] - 1)])
-        s[at + STOP_COLUMN * L] = orders.stop[i, min(t, orders.stop.shape[1] - 1), j]
-        s[at + TARGET_COLUMN * L] = orders.target[i, min(t, orders.target.shape[1] - 1), j]
-        s[at + TRAIL_COLUMN * L] = orders.trail[i, min(t, orders.trail.shape[1] - 1), j]
-        row = min(t, orders.limit.shape[1] - 1)
-        s[at + LIMIT_TO_BUY * L] = orders.limit[i, row, j, 0]
-        s[at + LIMIT_TO_SELL * L] = orders.limit[i, row, j, 1]
-        row = min(t, orders.trigger.shape[1] - 1)
-        s[at + TRIGGER_TO_BUY * L] = orders.trigger[i, row, j, 0]
-        s[at + TRIGGER_TO_SELL * L] = orders.trigger[i, row, j, 1]
-        s[at + VOLATILITY_COLUMN * L] = orders.volatility[i, min(t, orders.volatility.shape[1] - 1), j]
+def observe_nights(nights, i, t, p):
+    """Write what the nights before bar `t` cost or bring a unit."""
+    now = nights[i, min(t, nights.shape[1] - 1)]
+    p[NIGHT_LONG] = now[0]
+    p[NIGHT_SHORT] = now[1]
+
+
+@inlined
+def observe_filter(refused, i, t, p):
+    """Write the reason for which entries are refused on bar `t`."""
+    p[FILTER] = float(refused[i, min(t, refused.shape[1] - 1)])
+
+
+@inlined
+def observe_signal(orders, i, t, j, p):
+    """Write what an entry is asked with: strength, distances and prices."""
+    p[STRENGTH] = value_at(orders.strength, i, t, j)
+    p[STOP_COLUMN] = value_at(orders.stop, i, t, j)
+    p[TARGET_COLUMN] = value_at(orders.target, i, t, j)
+    p[TRAIL_COLUMN] = value_at(orders.trail, i, t, j)
+    limit = orders.limit[i, min(t, orders.limit.shape[1] - 1), j]
+    p[LIMIT_TO_BUY] = limit[0]
+    p[LIMIT_TO_SELL] = limit[1]
+    trigger = orders.trigger[i, min(t, orders.trigger.shape[1] - 1), j]
+    p[TRIGGER_TO_BUY] = trigger[0]
+    p[TRIGGER_TO_SELL] = trigger[1]
+    p[VOLATILITY_COLUMN] = value_at(orders.volatility, i, t, j)
+
+
+@inlined
+def value_at(column, i, t, j):
+    """Return what a column says for instrument `i` on bar `t` in lane `j`; a column of one bar says it for all."""
+    return column[i, min(t, column.shape[1] - 1), j]

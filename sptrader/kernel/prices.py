@@ -39,36 +39,32 @@ def snapped_down(price, top, bottom):
 
 
 @inlined
-def whole_lots(quantity, s, L, at):
+def whole_lots(quantity, p):
     """Return the largest multiple of the lot step that is not above `quantity`."""
-    top, bottom = s[at + LOT_TOP * L], s[at + LOT_BOTTOM * L]
+    top, bottom = p[LOT_TOP], p[LOT_BOTTOM]
     return math.floor(quantity * bottom / top + TOLERANCE) * top / bottom
 
 
 @inlined
-def buy_fill(raw, quantity, bar_range, volume, s, L, at):
+def buy_fill(raw, quantity, bar_range, volume, p):
     """Return what buying `quantity` at `raw` costs after slippage, rounded up to the step."""
-    return snapped_up(
-        raw + slippage(raw, quantity, bar_range, volume, s, L, at), s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
-    )
+    return snapped_up(raw + slippage(raw, quantity, bar_range, volume, p), p[STEP_TOP], p[STEP_BOTTOM])
 
 
 @inlined
-def sell_fill(raw, quantity, bar_range, volume, s, L, at):
+def sell_fill(raw, quantity, bar_range, volume, p):
     """Return what selling `quantity` at `raw` brings after slippage, rounded down to the step."""
-    return snapped_down(
-        raw - slippage(raw, quantity, bar_range, volume, s, L, at), s[at + STEP_TOP * L], s[at + STEP_BOTTOM * L]
-    )
+    return snapped_down(raw - slippage(raw, quantity, bar_range, volume, p), p[STEP_TOP], p[STEP_BOTTOM])
 
 
 @inlined
-def slippage(raw, quantity, bar_range, volume, s, L, at):
+def slippage(raw, quantity, bar_range, volume, p):
     """Return the slippage in price units: fixed + fraction x range + impact x price x share^2.
 
     The share of the bar's volume is 1 at most, and 1 where the volume is unknown.
     """
-    slip = s[at + SLIP_PRICE * L] + s[at + SLIP_RANGE * L] * bar_range
-    impact = s[at + SLIP_VOLUME * L]
+    slip = p[SLIP_PRICE] + p[SLIP_RANGE] * bar_range
+    impact = p[SLIP_VOLUME]
     if impact > 0.0:
         share = 1.0
         if volume > quantity:
@@ -78,9 +74,9 @@ def slippage(raw, quantity, bar_range, volume, s, L, at):
 
 
 @inlined
-def rate_at(price, pair_rate, s, L, at):
+def rate_at(price, pair_rate, p):
     """Return account currency per quote currency when this instrument trades at `price`."""
-    kind = s[at + RATE_KIND * L]
+    kind = p[RATE_KIND]
     if kind == IS_QUOTE:
         return 1.0
     if kind == IS_BASE:
@@ -89,11 +85,9 @@ def rate_at(price, pair_rate, s, L, at):
 
 
 @inlined
-def fee_of(quantity, price, rate, s, L, j, at):
+def fee_of(quantity, price, rate, a, p):
     """Return the commission of one fill, account currency."""
-    fee = s[FEE_FRACTION * L + j] * (quantity * price * rate) + s[FEE_PER_LOT * L + j] * (
-        quantity / s[at + CONTRACT_SIZE * L]
-    )
-    if fee < s[FEE_MINIMUM * L + j]:
-        fee = s[FEE_MINIMUM * L + j]
+    fee = a[FEE_FRACTION] * (quantity * price * rate) + a[FEE_PER_LOT] * (quantity / p[CONTRACT_SIZE])
+    if fee < a[FEE_MINIMUM]:
+        fee = a[FEE_MINIMUM]
     return fee

@@ -80,93 +80,92 @@ from sptrader.kernel.state import (
 
 
 @inlined
-def keep_bar(books, n_instruments, t, s, L, j):
+def keep_bar(books, n_instruments, t, a):
     """Keep the account's mark and each instrument's decision of bar `t`."""
-    keep_mark(books, t, s, L, j)
+    keep_mark(books, t, a)
     for k in range(n_instruments):
-        at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        if s[at + OUTCOME * L] != 0.0:
-            books.action[k, t] = int(s[at + ACTION * L])
-            books.outcome[k, t] = int(s[at + OUTCOME * L])
-            books.reason[k, t] = int(s[at + REASON * L])
-            books.cap[k, t] = int(s[at + CAP * L])
+        p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+        if p[OUTCOME] != 0.0:
+            books.action[k, t] = int(p[ACTION])
+            books.outcome[k, t] = int(p[OUTCOME])
+            books.reason[k, t] = int(p[REASON])
+            books.cap[k, t] = int(p[CAP])
 
 
 @inlined
-def keep_fill(books, i, t, s, L, at):
+def keep_fill(fills, counts, i, t, p):
     """Keep the fill in the FILL fields beside the position it meets, as it is before the fill is booked."""
-    row = books.counts[N_FILLS]
-    fills = books.fills
-    fills[row, F_BAR] = t
-    fills[row, F_INSTRUMENT] = i
-    fills[row, F_QUANTITY] = s[at + FILL * L]
-    fills[row, F_PRICE] = s[at + FILL_PRICE * L]
-    fills[row, F_RAW] = s[at + FILL_RAW * L]
-    fills[row, F_HALF] = s[at + FILL_HALF * L]
-    fills[row, F_RATE] = s[at + FILL_RATE * L]
-    fills[row, F_FEE] = s[at + FILL_FEE * L]
-    fills[row, F_REASON] = s[at + FILL_REASON * L]
-    fills[row, F_AMBIGUOUS] = s[at + IS_AMBIGUOUS * L]
-    fills[row, F_HELD_QUANTITY] = s[at + QUANTITY * L]
-    fills[row, F_AVERAGE] = s[at + AVERAGE * L]
-    fills[row, F_ENTRY_BAR] = s[at + ENTRY_BAR * L]
-    fills[row, F_HELD] = s[at + HELD * L]
-    fills[row, F_MFE] = s[at + MFE * L]
-    fills[row, F_MAE] = s[at + MAE * L]
-    fills[row, F_ENTRY_FEES] = s[at + ENTRY_FEES * L]
-    fills[row, F_ENTRY_SPREAD] = s[at + ENTRY_SPREAD * L]
-    fills[row, F_ENTRY_SLIPPAGE] = s[at + ENTRY_SLIPPAGE * L]
-    fills[row, F_FINANCED] = s[at + FINANCED * L]
-    books.counts[N_FILLS] = row + 1
+    row = fills[counts[N_FILLS]]
+    row[F_BAR] = t
+    row[F_INSTRUMENT] = i
+    row[F_QUANTITY] = p[FILL]
+    row[F_PRICE] = p[FILL_PRICE]
+    row[F_RAW] = p[FILL_RAW]
+    row[F_HALF] = p[FILL_HALF]
+    row[F_RATE] = p[FILL_RATE]
+    row[F_FEE] = p[FILL_FEE]
+    row[F_REASON] = p[FILL_REASON]
+    row[F_AMBIGUOUS] = p[IS_AMBIGUOUS]
+    row[F_HELD_QUANTITY] = p[QUANTITY]
+    row[F_AVERAGE] = p[AVERAGE]
+    row[F_ENTRY_BAR] = p[ENTRY_BAR]
+    row[F_HELD] = p[HELD]
+    row[F_MFE] = p[MFE]
+    row[F_MAE] = p[MAE]
+    row[F_ENTRY_FEES] = p[ENTRY_FEES]
+    row[F_ENTRY_SPREAD] = p[ENTRY_SPREAD]
+    row[F_ENTRY_SLIPPAGE] = p[ENTRY_SLIPPAGE]
+    row[F_FINANCED] = p[FINANCED]
+    counts[N_FILLS] += 1
 
 
 @inlined
-def keep_levels(books, s, L, at):
+def keep_levels(fills, counts, p):
     """Keep what protects the position after the last kept fill was booked."""
-    row = books.counts[N_FILLS] - 1
-    books.fills[row, F_STOP] = s[at + STOP * L]
-    books.fills[row, F_TARGET] = s[at + TARGET * L]
-    books.fills[row, F_TRAIL] = s[at + TRAIL * L]
+    row = fills[counts[N_FILLS] - 1]
+    row[F_STOP] = p[STOP]
+    row[F_TARGET] = p[TARGET]
+    row[F_TRAIL] = p[TRAIL]
 
 
 @inlined
-def mark_ambiguous(books):
+def mark_ambiguous(fills, counts):
     """Mark the last kept fill: the bar could not decide what came of it."""
-    books.fills[books.counts[N_FILLS] - 1, F_AMBIGUOUS] = 1.0
+    fills[counts[N_FILLS] - 1, F_AMBIGUOUS] = 1.0
 
 
 @inlined
-def keep_placed(books, i, t, s, L, at):
+def keep_placed(rows, counts, i, t, p):
     """Keep the entry order that was just placed."""
-    row = books.counts[N_ORDERS]
-    books.orders[row, O_BAR] = t
-    books.orders[row, O_INSTRUMENT] = i
-    books.orders[row, O_QUANTITY] = s[at + SIDE * L] * s[at + ORDER_QUANTITY * L]
-    books.orders[row, O_LIMIT] = s[at + ORDER_LIMIT * L]
-    books.orders[row, O_STOP] = s[at + ORDER_STOP * L]
-    books.orders[row, O_REASON] = s[at + REASON * L]
-    books.orders[row, O_IS_REVERSAL] = 1.0 if s[at + WANT * L] == REVERSE else 0.0
-    books.counts[N_ORDERS] = row + 1
+    row = rows[counts[N_ORDERS]]
+    row[O_BAR] = t
+    row[O_INSTRUMENT] = i
+    row[O_QUANTITY] = p[SIDE] * p[ORDER_QUANTITY]
+    row[O_LIMIT] = p[ORDER_LIMIT]
+    row[O_STOP] = p[ORDER_STOP]
+    row[O_REASON] = p[REASON]
+    row[O_IS_REVERSAL] = 1.0 if p[WANT] == REVERSE else 0.0
+    counts[N_ORDERS] += 1
 
 
 @inlined
-def keep_gone(books, i, t, s, L, at):
+def keep_gone(rows, counts, i, t, p):
     """Keep that the instrument's entry order ended unfilled on bar `t`, and why: a row of quantity 0."""
-    row = books.counts[N_ORDERS]
-    books.orders[row, O_BAR] = t
-    books.orders[row, O_INSTRUMENT] = i
-    books.orders[row, O_QUANTITY] = 0.0
-    books.orders[row, O_LIMIT] = 0.0
-    books.orders[row, O_STOP] = 0.0
-    books.orders[row, O_REASON] = s[at + GONE * L]
-    books.orders[row, O_IS_REVERSAL] = 0.0
-    books.counts[N_ORDERS] = row + 1
+    row = rows[counts[N_ORDERS]]
+    row[O_BAR] = t
+    row[O_INSTRUMENT] = i
+    row[O_QUANTITY] = 0.0
+    row[O_LIMIT] = 0.0
+    row[O_STOP] = 0.0
+    row[O_REASON] = p[GONE]
+    row[O_IS_REVERSAL] = 0.0
+    counts[N_ORDERS] += 1
 
 
 @inlined
-def keep_mark(books, t, s, L, j):
+def keep_mark(books, t, a):
     """Keep the account as it was marked on bar `t`."""
-    books.equity[t] = s[EQUITY * L + j]
-    books.cash[t] = s[CASH * L + j]
-    books.margin[t] = s[USED_MARGIN * L + j]
-    books.drawdown[t] = s[DRAWDOWN * L + j]
+    books.equity[t] = a[EQUITY]
+    books.cash[t] = a[CASH]
+    books.margin[t] = a[USED_MARGIN]
+    books.drawdown[t] = a[DRAWDOWN]

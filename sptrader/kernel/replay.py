@@ -1,21 +1,24 @@
 """Replay: bars in, books out; a fold of the step over the bars, for one run or for many side by side.
 
-`replay` runs one lane and keeps books; `replay_lanes` runs eight and keeps only their states. Both call the same `step`.
+`step` runs on every bar: what is seldom needed stands in functions that it calls, so that it stays short and fast.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from sptrader.jit import compiled, inlined
 from sptrader.kernel.book import add_mark, book_fill, end_order, finance, mark, mark_again
-from sptrader.kernel.decide import decide_entry, decide_exit, strongest
-from sptrader.kernel.market import N_FILLS, N_ORDERS
-from sptrader.kernel.matching import fill_at_close, match_entry, match_exit, match_protection
-from sptrader.kernel.observe import observe_bar, observe_rate, observe_signal
+from sptrader.kernel.decide import decide_entry, decide_exit, is_asked, strongest
+from sptrader.kernel.market import N_FILLS, N_ORDERS, make_books
+from sptrader.kernel.matching import fill_at_close, fill_at_open, match_entry, match_protection, may_leave
+from sptrader.kernel.observe import observe_bar, observe_filter, observe_nights, observe_rate, observe_signal
 from sptrader.kernel.record import keep_bar, keep_fill, keep_gone, keep_levels, keep_mark, keep_placed, mark_ambiguous
 from sptrader.kernel.risk import open_bar, watch
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
     ACTION,
+    CANDIDATE,
     CASH,
     EQUITY,
     FILL,
@@ -33,154 +36,193 @@ from sptrader.kernel.state import (
     QUANTITY,
     QUIET_FOR,
     SIDE,
+    STAY,
     USED_MARGIN,
+    WANT,
 )
+from sptrader.kernel.terms import leaves_by_terms
+
+NOT_NEGATIVE = 2**62 - 1  # bits of a bar's number: an index that may count from the end costs more to look up
+SPAN = 1024  # bars one lane does before the next has its turn, so that what the market showed is still near
 
 
 @compiled
 def replay(market, orders, books, s, first, last):
-    """Run bars `first` to `last` (not included) through the state `s` of one lane; return the first bar not done.
+    """Run bars `first` to `last` (not included) through the states `s`, one lane's after the other; return the first bar
+    not done.
 
-    That is `last`, or earlier when the books have no room for another bar's fills and orders: the caller turns the
-    page and goes on.
+    That is `last`, or earlier when the books have no room for another bar's fills and orders: the caller turns the page
+    and goes on. Books are of one lane; books of no bars keep nothing.
     """
-    n = market.price.shape[0]
+    n, n_lanes = market.price.shape[0], orders.signal.shape[2]
+    keeps = books.equity.shape[0] > 0
     room = books.fills.shape[0] - 4 * n  # of each instrument: an exit, an entry and its exit; one more for `close_out`
-    for t in range(first, last):
-        if books.counts[N_FILLS] > room or books.counts[N_ORDERS] > room:
-            return t
-        step(market, orders, books, True, n, t, s, 1, 0)
+    for start in range(first, last, SPAN):
+        for j in range(n_lanes):
+            a = s[j * (s.shape[0] // n_lanes) :]
+            if (
+                a.shape[0] < ACCOUNT_FIELDS + INSTRUMENT_FIELDS
+            ):  # no instrument; and the compiler knows where fields are
+                return start
+            for bar in range(start, min(start + SPAN, last)):
+                t = bar & NOT_NEGATIVE
+                if keeps and (books.counts[N_FILLS] > room or books.counts[N_ORDERS] > room):
+                    return t
+                if n == 1:  # said as a literal every field is at a fixed place: half the time
+                    step(market, orders, books, keeps, 1, t, j, a)
+                else:
+                    step(market, orders, books, keeps, n, t, j, a)
     return last
+
+
+def replay_lanes(market, orders, books, s, first, last):
+    """Run bars `first` to `last` through the states `s` of the lanes of `orders`, side by side; `books` is not touched."""
+    columns = s.reshape(-1, orders.signal.shape[2])
+    rows = np.ascontiguousarray(columns.T)
+    done = replay(market, orders, make_books(0, 0, n_rows=0), rows.ravel(), first, last)
+    columns[:] = rows.T
+    return done
+
+
+@inlined
+def step(market, orders, books, keeps, n, t, j, a):
+    """Do all that happens on bar `t` in lane `j`: each verb for all instruments before the next."""
+    open_bar(market.flags[0, t], a)
+    is_idle, is_working = True, False
+    for i in range(n):
+        p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+        flags = market.flags[i, t]
+        p[FLAGS] = float(flags)
+        p[OUTCOME] = 0.0
+        q, side = p[QUANTITY], p[SIDE]
+        if q != 0.0 or orders.signal[i, t, j] != 0 or side != 0.0 or p[QUIET_FOR] > 0.0:
+            is_idle = False
+            if flags & HAS_BAR != 0:
+                observe_bar(market, i, t, p)
+                is_working = is_working or side != 0.0
+                if q != 0.0 and (flags & NIGHTS != 0 or may_leave(p)):
+                    observe_nights(market.nights, i, t, p)
+                    match_exit(books.fills, books.counts, keeps, i, t, a, p)
+    if is_working:
+        match_entries(books.fills, books.counts, keeps, n, t, a)
+    a[EQUITY] = a[CASH]
+    a[USED_MARGIN] = 0.0
+    if not is_idle:
+        for i in range(n):
+            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+            if p[QUANTITY] != 0.0:
+                if market.flags[i, t] & HAS_BAR != 0:
+                    mark(a, p)
+                else:
+                    observe_rate(market.rate, i, t, p)
+                    mark_again(p)
+                add_mark(a, p)
+    watch(n, a)
+    if not is_idle:
+        is_entering = False
+        for i in range(n):
+            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+            if p[GONE] != NOTHING:
+                drop_gone(books.orders, books.counts, keeps, i, t, a, p)
+            if market.flags[i, t] & HAS_BAR != 0:
+                signal, leaves = orders.signal[i, t, j], False
+                if orders.terms.shape[0] > 0 and p[QUANTITY] != 0.0:
+                    leaves = leaves_by_terms(orders.terms, orders.term_truth, orders.term_right, i, t, j, p)
+                if is_asked(signal, leaves, a, p):
+                    observe_filter(orders.refused, i, t, p)
+                    decide_exit(int(signal), leaves, a, p)
+                    if p[GONE] != NOTHING:
+                        drop_gone(books.orders, books.counts, keeps, i, t, a, p)
+                    is_entering = is_entering or p[OUTCOME] == CANDIDATE
+        if is_entering:
+            decide_entries(orders, books.orders, books.counts, keeps, n, t, j, a)
+    if keeps:
+        keep_bar(books, n, t, a)
 
 
 @compiled
-def replay_lanes(market, orders, books, s, first, last):
-    """Run bars `first` to `last` through the states `s` of eight lanes side by side; `books` is not touched."""
-    n = market.price.shape[0]
-    for t in range(first, last):
-        for j in range(8):
-            step(market, orders, books, False, n, t, s, 8, j)
-    return last
+def match_exit(fills, counts, keeps, i, t, a, p):
+    """Finance the position and let its exit and what protects it meet the bar."""
+    if int(p[FLAGS]) & NIGHTS != 0:
+        finance(a, p)
+    if p[WANT] != STAY:
+        fill_at_open(a, p)
+    else:
+        match_protection(False, a, p)
+    settle(fills, counts, keeps, i, t, a, p)
 
 
-@inlined
-def step(market, orders, books, keeps, n, t, s, L, j):
-    """Do all that happens on bar `t` in lane `j`: each verb for all instruments before the next."""
-    open_bar(market.flags[0, t], s, L, j)
-    n_active = 0.0
+@compiled
+def match_entries(fills, counts, keeps, n, t, a):
+    """Let the working entries of all instruments meet the bar, and then what protects those that filled."""
     for i in range(n):
-        at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-        flags = market.flags[i, t]
-        s[at + FLAGS * L] = float(flags)
-        s[at + OUTCOME * L] = 0.0
-        q = s[at + QUANTITY * L]
-        if q != 0.0 or orders.signal[i, t, j] != 0 or s[at + SIDE * L] != 0.0 or s[at + QUIET_FOR * L] > 0.0:
-            n_active += 1.0
-            if flags & HAS_BAR != 0:
-                observe_bar(market, i, t, s, L, at)
-    if n_active > 0.0:
-        match_all(books, keeps, n, t, s, L, j)
-    s[EQUITY * L + j] = s[CASH * L + j]
-    s[USED_MARGIN * L + j] = 0.0
-    if n_active > 0.0:
-        for i in range(n):
-            at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-            if s[at + QUANTITY * L] != 0.0:
-                if int(s[at + FLAGS * L]) & HAS_BAR != 0:
-                    mark(s, L, j, at)
-                else:
-                    observe_rate(market, i, t, s, L, at)
-                    mark_again(s, L, at)
-                add_mark(s, L, j, at)
-    watch(n, s, L, j)
-    if n_active > 0.0:
-        decide_all(orders, books, keeps, n, t, s, L, j)
-    if keeps:
-        keep_bar(books, n, t, s, L, j)
+        p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+        if p[SIDE] != 0.0 and int(p[FLAGS]) & HAS_BAR != 0:
+            match_entry(n, a, p)
+            if p[FILL] != 0.0:
+                settle(fills, counts, keeps, i, t, a, p)
+                match_protection(p[IS_INSIDE] != 0.0, a, p)
+                if keeps and p[FILL] == 0.0 and p[IS_AMBIGUOUS] > 0.0:
+                    mark_ambiguous(fills, counts)
+                p[IS_AMBIGUOUS] *= 1.0 if p[FILL] != 0.0 else 0.0
+                settle(fills, counts, keeps, i, t, a, p)
 
 
-@inlined
-def match_all(books, keeps, n, t, s, L, j):
-    """Finance, then let the exits of all instruments meet the bar, then the entries."""
+@compiled
+def decide_entries(orders, rows, counts, keeps, n, t, j, a):
+    """Decide the candidates' entries, strongest signal first."""
     for i in range(n):
-        at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-        flags = int(s[at + FLAGS * L])
-        if s[at + QUANTITY * L] != 0.0 and flags & HAS_BAR != 0:
-            if flags & NIGHTS != 0:
-                finance(s, L, j, at)
-            match_exit(s, L, j, at)
-            settle(books, keeps, i, t, s, L, j, at)
-    for i in range(n):
-        at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-        if s[at + SIDE * L] != 0.0 and int(s[at + FLAGS * L]) & HAS_BAR != 0:
-            match_entry(n, s, L, j, at)
-            if s[at + FILL * L] != 0.0:
-                settle(books, keeps, i, t, s, L, j, at)
-                match_protection(s[at + IS_INSIDE * L] != 0.0, s, L, j, at)
-                if keeps and s[at + FILL * L] == 0.0 and s[at + IS_AMBIGUOUS * L] > 0.0:
-                    mark_ambiguous(books)
-                s[at + IS_AMBIGUOUS * L] *= 1.0 if s[at + FILL * L] != 0.0 else 0.0
-                settle(books, keeps, i, t, s, L, j, at)
-
-
-@inlined
-def decide_all(orders, books, keeps, n, t, s, L, j):
-    """Decide the exits of all instruments, then their entries, strongest signal first."""
-    for i in range(n):
-        at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-        drop_gone(books, keeps, i, t, s, L, j, at)
-        if int(s[at + FLAGS * L]) & HAS_BAR != 0:
-            observe_signal(orders, i, t, s, L, j, at)
-            decide_exit(s, L, j, at)
-            drop_gone(books, keeps, i, t, s, L, j, at)
+        p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+        if p[OUTCOME] == CANDIDATE:
+            observe_signal(orders, i, t, j, p)
     for _ in range(n):
-        i = strongest(n, s, L, j)
+        i = strongest(n, a)
         if i >= 0:
-            at = (ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS) * L + j
-            decide_entry(s, L, j, at)
-            if keeps and s[at + OUTCOME * L] == ORDERED and s[at + ACTION * L] != LEAVE:
-                if s[at + GONE * L] != NOTHING:  # it replaced one
-                    keep_gone(books, i, t, s, L, at)
-                keep_placed(books, i, t, s, L, at)
-            s[at + GONE * L] = NOTHING
+            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+            decide_entry(a, p)
+            if keeps and p[OUTCOME] == ORDERED and p[ACTION] != LEAVE:
+                if p[GONE] != NOTHING:  # it replaced one
+                    keep_gone(rows, counts, i, t, p)
+                keep_placed(rows, counts, i, t, p)
+            p[GONE] = NOTHING
 
 
-@inlined
-def settle(books, keeps, i, t, s, L, j, at):
+@compiled
+def settle(fills, counts, keeps, i, t, a, p):
     """Record and book the fill of the phase just done."""
-    if s[at + FILL * L] != 0.0:
+    if p[FILL] != 0.0:
         if keeps:
-            keep_fill(books, i, t, s, L, at)
-        book_fill(s, L, j, at)
+            keep_fill(fills, counts, i, t, p)
+        book_fill(a, p)
         if keeps:
-            keep_levels(books, s, L, at)
-        s[at + FILL * L] = 0.0
-        s[at + IS_AMBIGUOUS * L] = 0.0
+            keep_levels(fills, counts, p)
+        p[FILL] = 0.0
+        p[IS_AMBIGUOUS] = 0.0
 
 
-@inlined
-def drop_gone(books, keeps, i, t, s, L, j, at):
+@compiled
+def drop_gone(rows, counts, keeps, i, t, a, p):
     """Record an entry order that ended unfilled, and take it off."""
-    if s[at + GONE * L] != NOTHING:
-        if keeps:
-            keep_gone(books, i, t, s, L, at)
-        end_order(s, L, j, at)
-        s[at + GONE * L] = NOTHING
+    if keeps:
+        keep_gone(rows, counts, i, t, p)
+    end_order(a, p)
+    p[GONE] = NOTHING
 
 
 @compiled
 def close_out(market, books, s, ends):
     """Close every open position of one lane at its last close, `ends[i]` being instrument i's last bar, and mark again."""
     n = market.price.shape[0]
+    a = s
     t_last = market.price.shape[1] - 1
     for i in range(n):
-        at = ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS
-        if s[at + QUANTITY] != 0.0:
-            observe_bar(market, i, ends[i], s, 1, at)
-            observe_rate(market, i, t_last, s, 1, at)
-            fill_at_close(s, 1, 0, at)
-            settle(books, True, i, t_last, s, 1, 0, at)
-    s[EQUITY] = s[CASH]
-    s[USED_MARGIN] = 0.0
-    watch(n, s, 1, 0)
-    keep_mark(books, t_last, s, 1, 0)
+        p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+        if p[QUANTITY] != 0.0:
+            observe_bar(market, i, ends[i], p)
+            observe_rate(market.rate, i, t_last, p)
+            fill_at_close(a, p)
+            settle(books.fills, books.counts, True, i, t_last, a, p)
+    a[EQUITY] = a[CASH]
+    a[USED_MARGIN] = 0.0
+    watch(n, a)
+    keep_mark(books, t_last, a)

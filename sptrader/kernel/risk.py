@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sptrader.jit import inlined
+from sptrader.jit import compiled, inlined
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
     BASELINE,
@@ -38,70 +38,81 @@ from sptrader.kernel.state import (
 
 
 @inlined
-def open_bar(flags, s, L, j):
+def open_bar(flags, a):
     """Count the bar; at the first of a session set the day's baseline and end the day's halt."""
-    s[CLOCK * L + j] += 1.0
-    if flags & NEW_SESSION != 0 or s[SESSION * L + j] == 0.0:
-        s[SESSION * L + j] += 1.0
-        s[BASELINE * L + j] = s[EQUITY * L + j]
-        s[IS_DAY_HALTED * L + j] = 0.0
+    a[CLOCK] += 1.0
+    if flags & NEW_SESSION != 0 or a[SESSION] == 0.0:
+        a[SESSION] += 1.0
+        a[BASELINE] = a[EQUITY]
+        a[IS_DAY_HALTED] = 0.0
 
 
 @inlined
-def watch(n_instruments, s, L, j):
+def watch(n_instruments, a):
     """Compare the marked account with its limits; a breach closes everything at the next open and halts."""
-    equity = s[EQUITY * L + j]
-    if equity > s[PEAK * L + j]:
-        s[PEAK * L + j] = equity
-    drawdown = 1.0 - equity / s[PEAK * L + j]
-    s[DRAWDOWN * L + j] = drawdown
-    if drawdown > s[MAX_DRAWDOWN * L + j]:
-        s[MAX_DRAWDOWN * L + j] = drawdown
-    if s[N_OPEN * L + j] > 0.0:
-        s[N_EXPOSED * L + j] += 1.0
-        if not (equity >= 0.5 * s[USED_MARGIN * L + j]):
-            call_margin(n_instruments, s, L, j)
-    if not (equity > 0.0) and s[TRADING * L + j] != HALTED:
-        s[TRADING * L + j] = HALTED
-        flatten(MARGIN_CALL, n_instruments, s, L, j)
-    if not (drawdown < s[LIMIT_DRAWDOWN * L + j]) and s[TRADING * L + j] != HALTED:
-        s[TRADING * L + j] = HALTED
-        flatten(DRAWDOWN_LIMIT, n_instruments, s, L, j)
-    if not (1.0 - equity / s[BASELINE * L + j] < s[LIMIT_DAILY_LOSS * L + j]) and s[IS_DAY_HALTED * L + j] == 0.0:
-        s[IS_DAY_HALTED * L + j] = 1.0
-        flatten(DAILY_LOSS, n_instruments, s, L, j)
+    equity = a[EQUITY]
+    if equity > a[PEAK]:
+        a[PEAK] = equity
+    drawdown = 1.0 - equity / a[PEAK]
+    a[DRAWDOWN] = drawdown
+    if drawdown > a[MAX_DRAWDOWN]:
+        a[MAX_DRAWDOWN] = drawdown
+    if a[N_OPEN] > 0.0:
+        a[N_EXPOSED] += 1.0
+    loss = 1.0 - equity / a[BASELINE]
+    is_safe = equity > 0.0 and equity >= 0.5 * a[USED_MARGIN]
+    if not (is_safe and drawdown < a[LIMIT_DRAWDOWN] and loss < a[LIMIT_DAILY_LOSS]):
+        enforce(drawdown, loss, n_instruments, a)
 
 
-@inlined
-def flatten(reason, n_instruments, s, L, j):
+@compiled
+def enforce(drawdown, loss, n_instruments, a):
+    """Act on each limit that is reached."""
+    equity = a[EQUITY]
+    if a[N_OPEN] > 0.0 and not (equity >= 0.5 * a[USED_MARGIN]):
+        call_margin(n_instruments, a)
+    if not (equity > 0.0) and a[TRADING] != HALTED:
+        a[TRADING] = HALTED
+        flatten(MARGIN_CALL, n_instruments, a)
+    if not (drawdown < a[LIMIT_DRAWDOWN]) and a[TRADING] != HALTED:
+        a[TRADING] = HALTED
+        flatten(DRAWDOWN_LIMIT, n_instruments, a)
+    if not (loss < a[LIMIT_DAILY_LOSS]) and a[IS_DAY_HALTED] == 0.0:
+        a[IS_DAY_HALTED] = 1.0
+        flatten(DAILY_LOSS, n_instruments, a)
+
+
+@compiled
+def flatten(reason, n_instruments, a):
     """Order every position closed at its next open and mark every working entry as gone, for `reason`; an exit that was
     ordered before keeps its own."""
     for k in range(n_instruments):
-        at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        if s[at + QUANTITY * L] != 0.0:
-            if s[at + WANT * L] == STAY:
-                s[at + WANT_REASON * L] = reason
-            s[at + WANT * L] = CLOSE
-        if s[at + SIDE * L] != 0.0 and s[at + GONE * L] == NOTHING:
-            s[at + GONE * L] = reason
+        p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+        if p[QUANTITY] != 0.0:
+            if p[WANT] == STAY:
+                p[WANT_REASON] = reason
+            p[WANT] = CLOSE
+        if p[SIDE] != 0.0 and p[GONE] == NOTHING:
+            p[GONE] = reason
 
 
-@inlined
-def call_margin(n_instruments, s, L, j):
+@compiled
+def call_margin(n_instruments, a):
     """Order positions closed, largest margin first, until equity is half of what the others need."""
     staying = 0.0
     for k in range(n_instruments):
-        at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-        if s[at + QUANTITY * L] != 0.0 and s[at + WANT * L] == STAY:
-            staying += s[at + MARGIN * L]
+        p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+        if p[QUANTITY] != 0.0 and p[WANT] == STAY:
+            staying += p[MARGIN]
     for _ in range(n_instruments):
-        if staying > 0.0 and not (s[EQUITY * L + j] >= 0.5 * staying):
+        if staying > 0.0 and not (a[EQUITY] >= 0.5 * staying):
             largest, where = -1.0, -1
             for k in range(n_instruments):
-                at = (ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS) * L + j
-                if s[at + QUANTITY * L] != 0.0 and s[at + WANT * L] == STAY and s[at + MARGIN * L] > largest:
-                    largest, where = s[at + MARGIN * L], at
+                p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+                if p[QUANTITY] != 0.0 and p[WANT] == STAY and p[MARGIN] > largest:
+                    largest, where = p[MARGIN], k
             if where >= 0:
-                s[where + WANT * L] = CLOSE
-                s[where + WANT_REASON * L] = MARGIN_CALL
+                p = a[ACCOUNT_FIELDS + where * INSTRUMENT_FIELDS :]
+                p[WANT] = CLOSE
+                p[WANT_REASON] = MARGIN_CALL
                 staying -= largest

@@ -30,12 +30,12 @@ from sptrader.kernel.state import (
 
 
 @inlined
-def wanted_units(unit, rate, stop_distance, volatility, s, L, j):
+def wanted_units(unit, rate, stop_distance, volatility, a):
     """Return the units the sizing method asks for, before limits and lots.
 
     `unit` is what one unit is worth and `rate` what one of its quote currency is, in account currency. nan where an input is.
     """
-    method, value, equity = s[SIZE_METHOD * L + j], s[SIZE_VALUE * L + j], s[EQUITY * L + j]
+    method, value, equity = a[SIZE_METHOD], a[SIZE_VALUE], a[EQUITY]
     if method == UNITS:
         return value
     if method == NOTIONAL:
@@ -48,25 +48,25 @@ def wanted_units(unit, rate, stop_distance, volatility, s, L, j):
 
 
 @inlined
-def capped_units(units, unit, is_reversal, s, L, j, at):
+def capped_units(units, unit, is_reversal, a, p):
     """Return `units` under every limit and on the lot step, and the reason code of the lowest limit that bound.
 
     A limit that is nan allows nothing, whatever the others allow.
     """
     cap = NOTHING
-    held = 0.0 if is_reversal else abs(s[at + QUANTITY * L])
-    allowed = s[LIMIT_POSITION * L + j] * s[EQUITY * L + j] / unit - held
+    held = 0.0 if is_reversal else abs(p[QUANTITY])
+    allowed = a[LIMIT_POSITION] * a[EQUITY] / unit - held
     if not (units <= allowed):
         units, cap = allowed, OVER_POSITION_LIMIT
-    allowed = s[LIMIT_ORDER * L + j] / unit
+    allowed = a[LIMIT_ORDER] / unit
     if not (units <= allowed or math.isnan(units)):
         units, cap = allowed, OVER_ORDER_LIMIT
-    free = s[EQUITY * L + j] - s[USED_MARGIN * L + j] - s[RESERVED_MARGIN * L + j] + s[at + ORDER_MARGIN * L]
+    free = a[EQUITY] - a[USED_MARGIN] - a[RESERVED_MARGIN] + p[ORDER_MARGIN]
     if is_reversal:
-        free += s[at + MARGIN * L]
-    allowed = free / (unit * s[at + MARGIN_RATE * L])
+        free += p[MARGIN]
+    allowed = free / (unit * p[MARGIN_RATE])
     if not (units <= allowed or math.isnan(units)):
         units, cap = allowed, OVER_FREE_MARGIN
     if math.isnan(units) or units <= 0.0:
         return 0.0, cap
-    return whole_lots(units, s, L, at), cap
+    return whole_lots(units, p), cap

@@ -2,6 +2,7 @@
 
 Field K of the account in lane j stands at `s[K * L + j]`; field K of instrument i at `s[at + K * L]` with
 `at = block(i, L) + j`. L is the number of lanes: runs that advance side by side. One lane is a backtest or a live session.
+The kernel's verbs are given a lane's own fields: `a`, the account's and all that follow, and `p`, those of one instrument.
 Money is in the account's currency, prices in the quote's, quantities in units, unless a line says otherwise.
 """
 
@@ -143,20 +144,18 @@ RATE_OPEN = 76  # conversion pair's mid at the open
 RATE_CLOSE = 77  # and at the close
 NIGHT_LONG = 78  # financing of one unit held long at this open, quote currency
 NIGHT_SHORT = 79  # and short
-# what the strategy says at its close, written before the step where it says anything
-SIGNAL = 80  # bits, see below
-RULE_LEAVES = 81  # 1: an exit rule that looks at the position is true
-STRENGTH = 82  # of the entry, 0 to 1
-FILTER = 83  # reason code of the filter that refuses entries; NOTHING if none
-STOP_COLUMN = 84  # distances, price units
-TARGET_COLUMN = 85
-TRAIL_COLUMN = 86
-LIMIT_TO_BUY = 87  # prices of entry orders
-LIMIT_TO_SELL = 88
-TRIGGER_TO_BUY = 89
-TRIGGER_TO_SELL = 90
-VOLATILITY_COLUMN = 91  # price units
-INSTRUMENT_FIELDS = 92
+# what an entry is asked with, written where one is
+STRENGTH = 80  # of the entry, 0 to 1
+FILTER = 81  # reason code of the filter that refuses entries; NOTHING if none
+STOP_COLUMN = 82  # distances, price units
+TARGET_COLUMN = 83
+TRAIL_COLUMN = 84
+LIMIT_TO_BUY = 85  # prices of entry orders
+LIMIT_TO_SELL = 86
+TRIGGER_TO_BUY = 87
+TRIGGER_TO_SELL = 88
+VOLATILITY_COLUMN = 89  # price units
+INSTRUMENT_FIELDS = 90
 
 # --- codes -----------------------------------------------------------------------------------------------------
 ACTIVE, REDUCING, HALTED = 0.0, 1.0, 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sptrader.jit import inlined
+from sptrader.jit import compiled, inlined
 from sptrader.kernel.state import AVERAGE, HELD, MAE, MARK, MFE, QUANTITY
 
 # fields of the position a term may compare
@@ -13,22 +13,22 @@ LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL = 0, 1, 2, 3
 SIDE_OF_TERM, FIELD, COMPARISON, IS_FIRST = 0, 1, 2, 3
 
 
-@inlined
-def leaves_by_terms(orders, i, t, s, L, j, at):
+@compiled
+def leaves_by_terms(terms, truth, rights, i, t, j, p):
     """Return whether any term of the held side is true: its columns' part and each comparison with the position.
 
     `position.pnl`, `mfe` and `mae` are in price units a unit held; a comparison with nan is not true.
     """
-    side = 1 if s[at + QUANTITY * L] > 0.0 else -1
+    side = 1 if p[QUANTITY] > 0.0 else -1
     is_true, found = False, False
-    for k in range(orders.terms.shape[0]):
-        if orders.terms[k, IS_FIRST] != 0:
+    for k in range(terms.shape[0]):
+        if terms[k, IS_FIRST] != 0:
             found = found or is_true
-            is_true = orders.terms[k, SIDE_OF_TERM] == side and orders.term_truth[k, i, t, j] != 0
+            is_true = terms[k, SIDE_OF_TERM] == side and truth[k, i, t, j] != 0
         if is_true:
-            left = position_field(orders.terms[k, FIELD], s, L, at)
-            right = orders.term_right[k, i, min(t, orders.term_right.shape[2] - 1), j]
-            comparison = orders.terms[k, COMPARISON]
+            left = position_field(terms[k, FIELD], p)
+            right = rights[k, i, min(t, rights.shape[2] - 1), j]
+            comparison = terms[k, COMPARISON]
             if comparison == LESS:
                 is_true = left < right
             elif comparison == LESS_OR_EQUAL:
@@ -41,14 +41,14 @@ def leaves_by_terms(orders, i, t, s, L, j, at):
 
 
 @inlined
-def position_field(field, s, L, at):
+def position_field(field, p):
     """Return what a term compares: bars held, P&L, MFE or MAE in price units, or the average entry price."""
     if field == BARS:
-        return s[at + HELD * L] + 1.0  # `decide_exit` is about to count this bar
+        return p[HELD] + 1.0  # this bar is counted next
     if field == PNL:
-        return (s[at + MARK * L] - s[at + AVERAGE * L]) * (1.0 if s[at + QUANTITY * L] > 0.0 else -1.0)
+        return (p[MARK] - p[AVERAGE]) * (1.0 if p[QUANTITY] > 0.0 else -1.0)
     if field == MFE_FIELD:
-        return s[at + MFE * L]
+        return p[MFE]
     if field == MAE_FIELD:
-        return s[at + MAE * L]
-    return s[at + AVERAGE * L]
+        return p[MAE]
+    return p[AVERAGE]

@@ -87,7 +87,7 @@ def replay_lanes(market, orders, books, s, first, last):
 @inlined
 def step(market, orders, books, keeps, n, t, j, a):
     """Do all that happens on bar `t` in lane `j`: each verb for all instruments before the next."""
-    open_bar(market.flags[0, t], a)
+    is_first = open_bar(market.flags[0, t], a)
     is_idle, is_working = True, False
     for i in range(n):
         p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
@@ -105,6 +105,10 @@ def step(market, orders, books, keeps, n, t, j, a):
                     match_exit(books.fills, books.counts, keeps, i, t, a, p)
     if is_working:
         match_entries(books.fills, books.counts, keeps, n, t, a)
+    if is_idle and not is_first and a[EQUITY] == a[CASH]:  # as it was watched on the bar before
+        if keeps:
+            keep_mark(books, t, a)
+        return
     a[EQUITY] = a[CASH]
     a[USED_MARGIN] = 0.0
     if not is_idle:

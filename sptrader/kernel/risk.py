@@ -39,12 +39,14 @@ from sptrader.kernel.state import (
 
 @inlined
 def open_bar(flags, a):
-    """Count the bar; at the first of a session set the day's baseline and end the day's halt."""
+    """Count the bar; at the first of a session set the day's baseline and end the day's halt. Return whether it is one."""
     a[CLOCK] += 1.0
-    if flags & NEW_SESSION != 0 or a[SESSION] == 0.0:
+    is_first = flags & NEW_SESSION != 0 or a[SESSION] == 0.0
+    if is_first:
         a[SESSION] += 1.0
         a[BASELINE] = a[EQUITY]
         a[IS_DAY_HALTED] = 0.0
+    return is_first
 
 
 @inlined

@@ -104,7 +104,7 @@ def may_leave(p):
 def fill_at_open(a, p):
     """Fill the exit that was decided."""
     raw = p[BID_OPEN] if p[QUANTITY] > 0.0 else p[ASK_OPEN]
-    fill_exit(raw, True, p[WANT_REASON], False, True, a, p)
+    fill_exit(raw, True, p[WANT_REASON], False, a, p)
 
 
 @compiled
@@ -141,26 +141,26 @@ def match_protection(is_inside, a, p):
     if is_stopped or is_target:
         if not is_inside:
             if open_ <= stop:
-                fill_exit(side * open_, True, reason, False, True, a, p)
+                fill_exit(side * open_, True, reason, False, a, p)
             elif open_ >= target:
-                fill_exit(side * open_, False, TAKE_PROFIT, False, True, a, p)
+                fill_exit(side * open_, False, TAKE_PROFIT, False, a, p)
             elif is_stopped and not (is_target and a[OPTIMISTIC] > 0.0):
-                fill_exit(side * stop, True, reason, is_target, False, a, p)
+                fill_exit(side * stop, True, reason, is_target, a, p)
             else:
-                fill_exit(side * target, False, TAKE_PROFIT, is_stopped, False, a, p)
+                fill_exit(side * target, False, TAKE_PROFIT, is_stopped, a, p)
         elif is_target and a[OPTIMISTIC] > 0.0:
-            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, False, a, p)
+            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, a, p)
         elif is_stopped and (a[OPTIMISTIC] == 0.0 or is_certain):
             # a stop inside the spread fills where the bar was, not above it
-            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, False, a, p)
+            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, a, p)
         elif close >= target:
-            fill_exit(side * target, False, TAKE_PROFIT, False, False, a, p)
+            fill_exit(side * target, False, TAKE_PROFIT, False, a, p)
         else:
             p[IS_AMBIGUOUS] = 1.0
 
 
 @compiled
-def fill_exit(raw, is_slipping, reason, is_ambiguous, is_at_open, a, p):
+def fill_exit(raw, is_slipping, reason, is_ambiguous, a, p):
     """Close the whole position at `raw`, after slippage where it applies, and note how far the price had gone."""
     q = p[QUANTITY]
     filled = raw

@@ -60,9 +60,8 @@ def replay(market, orders, books, s, first, last):
     for start in range(first, last, SPAN):
         for j in range(n_lanes):
             a = s[j * (s.shape[0] // n_lanes) :]
-            if (
-                a.shape[0] < ACCOUNT_FIELDS + INSTRUMENT_FIELDS
-            ):  # no instrument; and the compiler knows where fields are
+            # a state without an instrument; asked so that the compiler knows that the fields are there
+            if a.shape[0] < ACCOUNT_FIELDS + INSTRUMENT_FIELDS:
                 return start
             for bar in range(start, min(start + SPAN, last)):
                 t = bar & NOT_NEGATIVE

@@ -6,6 +6,7 @@
     ├── StrategyError     the author of a strategy file (carries every fault found)
     ├── RunError          the caller of a run: dates, parameters, cash, folders
     ├── BrokerError       the broker, or the account at it
+    │   └── BrokerTimeout whether the broker took it is not known
     └── StreamError       the stream server, or what was published on it
 
 All of them are wrong *input* for the command line (exit code 2), except those raised with `is_failure=True`: work that
@@ -70,6 +71,10 @@ class RunError(SptraderError):
 
 class BrokerError(SptraderError):
     """A broker that refused, or an account that is not what was expected."""
+
+
+class BrokerTimeout(BrokerError):
+    """No answer in time: the order may work or not, and only the broker's evidence tells."""
 
 
 class StreamError(SptraderError):

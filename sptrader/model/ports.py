@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sptrader.model.orders import Amend, BrokerAccount, BrokerPosition, Cancel, OpenOrder, Order, Report
 
 
 class Clock(Protocol):
@@ -24,4 +27,112 @@ class BarsSource(Protocol):
 
         Raises `DataError` when there are none.
         """
+        ...
+
+
+class Entry(NamedTuple):
+    """One entry of a stream: its id and its fields as bytes."""
+
+    stream: str
+    id: str
+    fields: Mapping[str, bytes]
+
+
+class Streams(Protocol):
+    """Named, append-only streams with consumer groups: Redis, or memory of equal rank.
+
+    Every call raises `StreamError` when the server cannot be reached; the caller decides how long to try again.
+    """
+
+    def add(self, stream: str, fields: Mapping[str, bytes | str], *, most: int | None = None) -> str:
+        """Append an entry and return its id; `most` trims what is older, but never what a group has not acknowledged."""
+        ...
+
+    def read(
+        self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
+    ) -> list[Entry]:
+        """Return new entries for this consumer, oldest first within a stream; they stay pending until acknowledged."""
+        ...
+
+    def claim(self, group: str, consumer: str, stream: str, *, idle_ms: int = 0, count: int = 100) -> list[Entry]:
+        """Return the entries that were delivered and never acknowledged for `idle_ms`, now this consumer's."""
+        ...
+
+    def acknowledge(self, group: str, stream: str, ids: Sequence[str]) -> None:
+        """Say that the entries were handled."""
+        ...
+
+    def make_group(self, group: str, stream: str, *, after: str) -> None:
+        """Make the group so that it reads what follows the id `after` (`0` for all); no error when it exists."""
+        ...
+
+    def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
+        """Return entries after an id without a group."""
+        ...
+
+    def length(self, stream: str) -> int:
+        """Return how many entries the stream keeps."""
+        ...
+
+    def pending(self, group: str, stream: str) -> int:
+        """Return how many entries were delivered to the group and not acknowledged."""
+        ...
+
+    def set(self, key: str, value: bytes, *, expires_ms: int | None = None) -> None:
+        """Write a key: snapshots and heartbeats."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """Return a key's value; None where there is none."""
+        ...
+
+    def keys(self, pattern: str) -> list[str]:
+        """Return the names of keys, with `*` for any letters."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class Broker(Protocol):
+    """A venue that takes orders. Answers come as reports, in the order in which they happened.
+
+    `remembers_ids` says that a client order id is taken once for ever: sending it again does no harm.
+    """
+
+    name: str
+    account: str
+    remembers_ids: bool
+
+    def submit(self, order: Order) -> None:
+        """Send an order; raises `BrokerError` when it surely was not taken, `BrokerTimeout` when that is unknown."""
+        ...
+
+    def cancel(self, cancel: Cancel) -> None:
+        """Ask for an order to be taken off; raises as `submit`."""
+        ...
+
+    def amend(self, amend: Amend) -> None:
+        """Ask for an order to be changed; raises as `submit`."""
+        ...
+
+    def reports(self) -> list[Report]:
+        """Return what happened since the last call."""
+        ...
+
+    def find_order(self, client_order_id: str) -> OpenOrder | None:
+        """Return what the broker's history knows of an order, None when it never had it."""
+        ...
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Return the orders that work now, children included."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return the positions held now."""
+        ...
+
+    def account_state(self) -> BrokerAccount:
+        """Return whose account this is and what is in it."""
         ...

@@ -1,0 +1,111 @@
+"""Messages: what feed, signal worker, orchestrator, execution and people tell each other, as immutable data with a version.
+
+What orders, fills and their reports look like stands in `model.orders`. Times are int64 nanoseconds, UTC; a bar's time is its
+opening time. `streams.codec` alone knows how they become bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+VERSION = 1
+
+
+class BarMessage(msgspec.Struct, frozen=True, kw_only=True, tag="bar"):
+    """What one instrument showed in one interval of its timeframe.
+
+    `kind` is `bar`; `none` where the clock of all instruments went on and this one had no bar; `end` after the last.
+    `sides` are bid open high low close and ask open high low close where the data has both.
+    """
+
+    symbol: str
+    timeframe: str
+    time_ns: int
+    kind: Literal["bar", "none", "end"] = "bar"
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    close: float | None = None
+    volume: float | None = None
+    spread: float | None = None
+    sides: tuple[float, float, float, float, float, float, float, float] | None = None
+    version: int = VERSION
+
+
+class TickMessage(msgspec.Struct, frozen=True, kw_only=True, tag="tick"):
+    """One quote."""
+
+    symbol: str
+    time_ns: int
+    bid: float
+    ask: float
+    volume: float = 0.0
+    version: int = VERSION
+
+
+class SignalValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal on one bar: its event's type (None for no event), strength and further outputs; None for nan."""
+
+    type: str | None = None
+    strength: float | None = None
+    outputs: dict[str, float | None] = {}
+
+
+class ColumnsMessage(msgspec.Struct, frozen=True, kw_only=True, tag="columns"):
+    """All outputs of a strategy's components on one bar of one instrument, beside the bar itself.
+
+    `plan` tells for which strategy with which parameters they were computed. `indicators` are named as the rules name
+    them (`bb.upper`); None for nan.
+    """
+
+    plan: str
+    bar: BarMessage
+    indicators: dict[str, float | None] = {}
+    signals: dict[str, SignalValue] = {}
+    version: int = VERSION
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal as any program may publish it: the JSON in the field `signal`; `metadata.symbol` is required."""
+
+    timestamp: int | float | str
+    signal_name: str
+    signal_type: str
+    strength: float
+    metadata: dict[str, Any]
+
+
+class PriceUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """Latest prices by symbol as any program may publish them: the JSON in the field `price_update`."""
+
+    prices: dict[str, float]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+    """What a person tells a running session; `value` is the limit's new value for `set_limit`, whose name is `name`."""
+
+    command_id: str
+    command: Literal[
+        "pause", "resume", "reduce_only", "flatten", "kill", "unlatch", "set_limit", "cancel", "close", "stop"
+    ]
+    by: str
+    at_ns: int
+    name: str = ""
+    value: float | None = None
+    version: int = VERSION
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
+    """A process says that it lives: who, since when, how far it is, and its counters."""
+
+    role: str
+    account: str
+    pid: int
+    host: str
+    started_ns: int
+    at_ns: int
+    counters: dict[str, int] = {}
+    note: str = ""
+    version: int = VERSION

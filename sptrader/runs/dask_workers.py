@@ -26,7 +26,7 @@ class DaskPool:
         self._data: Any = None
         self._cluster, self._client = _connect(workers, address)
         try:
-            self.size = max(1, sum(self._client.nthreads().values()))
+            self.size: int = max(1, sum(self._client.nthreads().values()))
             self._data = self._client.scatter(shared, broadcast=True, hash=False)
         except BaseException:
             self.close()

@@ -40,7 +40,7 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
     """Check each fill's time, side, bar and step, and the identity of costs."""
     f = fill_rows(outcome)
     opened = _open_positions(outcome)
-    totals = {name: float(trades[name].sum()) + opened[name] for name in _PARTS}
+    totals = {name: float(np.nansum(trades[name].to_numpy(np.float64))) + opened[name] for name in _PARTS}
     net = totals["gross"] - totals["spread_cost"] - totals["slippage_cost"] - totals["fees"] + totals["financing"]
     books = outcome.books
     change = float(books.equity[outcome.last - 1] - outcome.cash)
@@ -98,13 +98,15 @@ def _last_bar(outcome: Outcome, symbol: str) -> int:
 def _undecided(outcome: Outcome, f: Floats) -> list[str]:
     """Entries that no order placed on a bar before can have led to, and exits before their entry."""
     placed = outcome.books.orders[: outcome.books.counts[m.N_ORDERS]]
-    placed = placed[placed[:, m.O_QUANTITY] != 0.0]
+    is_order = placed[:, m.O_QUANTITY] != 0.0
+    bar = f[:, m.F_BAR]
     is_closing = f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0
-    is_early = is_closing & (f[:, m.F_BAR] < f[:, m.F_ENTRY_BAR] - 1 + outcome.first)
+    is_early = is_closing & (bar < f[:, m.F_ENTRY_BAR] - 1 + outcome.first)
     for i in range(len(outcome.market.symbols)):
         own = np.flatnonzero((f[:, m.F_INSTRUMENT] == i) & ~is_closing)
-        decided = placed[placed[:, m.O_INSTRUMENT] == i, m.O_BAR]
-        is_early[own] = np.searchsorted(decided, f[own, m.F_BAR]) <= np.arange(len(own))
+        decided = placed[is_order & (placed[:, m.O_INSTRUMENT] == i), m.O_BAR][: len(own)]
+        is_early[own[: len(decided)]] = decided >= bar[own[: len(decided)]]  # the k-th entry is of the k-th order
+        is_early[own[len(decided) :]] = True
     return [_told(outcome, f, n, "comes before its decision") for n in np.flatnonzero(is_early)[:5]]
 
 
@@ -114,11 +116,11 @@ def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
     is_buy = f[:, m.F_QUANTITY] > 0.0
     price = outcome.market.kernel.price
     at_end = f[:, m.F_REASON] == Reason.END
-    side = (i * price.shape[1] + bar) * 8 + np.where(is_buy, 4, 0)  # where the traded side of each fill's bar stands
-    high, low = price.ravel().take(side + 1), price.ravel().take(side + 2)
+    traded = price.reshape(-1, 4).take((i * price.shape[1] + bar) * 2 + is_buy, axis=0)  # the side each fill is on
+    high, low = traded[:, 1], traded[:, 2]
     steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])
-    slack = 1e-6 * steps[i]
-    raw, filled = f[:, m.F_RAW], f[:, m.F_PRICE]
+    slack = 1e-6 * steps if len(steps) == 1 else 1e-6 * steps[i]
+    raw, filled = f[:, m.F_RAW].copy(), f[:, m.F_PRICE].copy()
     # what is closed as the data end is closed at the last close of the instrument's own bars, which may end before the others'
     if at_end.any():
         ends = np.array([_last_bar(outcome, symbol) for symbol in outcome.market.symbols])[i[at_end]]
@@ -134,14 +136,14 @@ def _off_step(outcome: Outcome, f: Floats) -> list[str]:
     found = []
     for i, symbol in enumerate(outcome.market.symbols):
         instrument = outcome.market.instruments[symbol]
-        own = np.flatnonzero(f[:, m.F_INSTRUMENT] == i)
-        pairs = ((m.F_PRICE, instrument.price_step, "price"), (m.F_QUANTITY, instrument.lot_step, "quantity"))
+        is_own = f[:, m.F_INSTRUMENT] == i
+        pairs = [(m.F_QUANTITY, instrument.lot_step, "quantity")]
+        if outcome.market.is_spread_modelled:  # quotes of both sides are as they came
+            pairs.insert(0, (m.F_PRICE, instrument.price_step, "price"))
         for column, step, name in pairs:
-            ratio = f[own, column] / float(step)
-            is_off = ~(np.abs(ratio - np.round(ratio)) < 1e-3)
-            explicit = name == "price" and not outcome.market.is_spread_modelled
-            if not explicit:
-                found += [_told(outcome, f, n, f"has a {name} off the step {step}") for n in own[is_off][:5]]
+            ratio = f[:, column] / float(step)
+            is_off = ~(np.abs(ratio - np.rint(ratio)) < 1e-3) & is_own
+            found += [_told(outcome, f, n, f"has a {name} off the step {step}") for n in np.flatnonzero(is_off)[:5]]
     return found
 
 

@@ -10,17 +10,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
-from sptrader.kernel.market import Books, Orders, make_books
+from sptrader.kernel.market import FILL_COLUMNS, ORDER_COLUMNS, Books, Orders
+from sptrader.kernel.state import LONG_ENTRY, SHORT_ENTRY
 from sptrader.model.bars import times_ns
 from sptrader.model.instrument import Instrument
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.columns import Columns, make_columns
 from sptrader.orchestrator.market import MarketData, make_market
+from sptrader.orchestrator.memory import warm_array
 from sptrader.orchestrator.nights import NightRates
 from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
+_MOST_ROWS = 131_072  # of fills to begin with; there is a page for more
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,8 @@ def fold(
     """
     from sptrader.kernel.replay import close_out, replay
 
-    n_bars = market.kernel.price.shape[1]
     if books is None:
-        books = make_books(len(market.symbols), n_bars)
+        books = _empty_books(len(market.symbols), market.kernel.price.shape[1], orders)
     books.counts[:] = 0
     done = first
     while True:
@@ -112,8 +114,20 @@ def fold(
     return books
 
 
+def _empty_books(n_instruments: int, n_bars: int, orders: Orders) -> Books:
+    """Books with room for the fills and orders that the entries asked for lead to: at most two of each."""
+    n_asked = np.count_nonzero(orders.signal & np.uint8(LONG_ENTRY | SHORT_ENTRY))
+    n_rows = min(2 * n_asked, _MOST_ROWS) + 8 * n_instruments
+    codes = [warm_array((n_instruments, n_bars), np.uint8) for _ in range(4)]
+    for code in codes:
+        code.fill(0)
+    series = [warm_array((n_bars,)) for _ in range(4)]
+    fills, placed = warm_array((n_rows, FILL_COLUMNS)), warm_array((n_rows, ORDER_COLUMNS))
+    return Books(*series, *codes, fills=fills, orders=placed, counts=np.zeros(2, np.int64))
+
+
 def _longer(rows: Floats) -> Floats:
-    out = np.empty((4 * len(rows), rows.shape[1]))
+    out = warm_array((4 * len(rows), rows.shape[1]))
     out[: len(rows)] = rows
     return out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sptrader.model.reasons import Action, Outcome, Reason
 from sptrader.orchestrator.asks import Rules, changes
 from sptrader.orchestrator.backtest import Outcome as RunOutcome
 from sptrader.orchestrator.columns import indicator_columns, signal_columns
+from sptrader.orchestrator.memory import warm_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,10 +39,15 @@ def symbols(outcome: RunOutcome, which: Floats | Ints) -> NDArray[np.object_]:
 
 def words(codes: Floats | NDArray[np.uint8]) -> NDArray[np.object_]:
     """Return the words of reason codes."""
-    table = np.full(256, "", object)
+    return np.asarray(_words(), object)[np.asarray(codes, np.int64)]
+
+
+@lru_cache(maxsize=1)
+def _words() -> tuple[str, ...]:
+    found = [""] * 256
     for reason in Reason:
-        table[reason] = reason.word
-    return np.asarray(table[np.asarray(codes, np.int64)])
+        found[reason] = reason.word
+    return tuple(found)
 
 
 def _texts(names: Sequence[str], which: NDArray[Any]) -> Any:
@@ -48,6 +55,8 @@ def _texts(names: Sequence[str], which: NDArray[Any]) -> Any:
     import pyarrow as pa
 
     text: Any = pd.StringDtype(na_value=np.nan)
+    if len(names) == 1:
+        return text.__from_arrow__(pa.repeat(pa.scalar(names[0], pa.large_string()), len(which)))
     return text.__from_arrow__(pa.array(names, pa.large_string()).take(pa.array(np.asarray(which, np.int64))))
 
 
@@ -77,6 +86,7 @@ class ClosedTrades:
 def closed_trades(fills: Floats) -> ClosedTrades:
     """Work out the trades from all fills of a run; entry costs and financing are shared by the quantity that closes."""
     f = fills.compress(fills[:, m.F_QUANTITY] * fills[:, m.F_HELD_QUANTITY] < 0.0, axis=0)
+    f = np.ascontiguousarray(f.T).T  # each column in one piece, as all that follows reads them
     quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
     way = -np.sign(f[:, m.F_QUANTITY])
     share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])
@@ -122,7 +132,7 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
             "return": found.pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
             "fees": found.fees,
             "bars_held": f[:, m.F_HELD].astype(np.int64),
-            "exit_reason": _texts([str(word) for word in words(np.arange(256.0))], f[:, m.F_REASON]),
+            "exit_reason": _texts(_words(), f[:, m.F_REASON]),
             "mae": f[:, m.F_MAE] * quantity * rate,
             "mfe": f[:, m.F_MFE] * quantity * rate,
             "gross": found.gross,
@@ -130,7 +140,8 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
             "slippage_cost": found.slippage,
             "financing": found.financing,
             "ambiguous": f[:, m.F_AMBIGUOUS] > 0.0,
-        }
+        },
+        copy=False,
     )
 
 
@@ -147,7 +158,7 @@ def equity_table(outcome: RunOutcome) -> pd.DataFrame:
             "time": pd.DatetimeIndex(outcome.market.times_ns[kept], tz="UTC"),
             "equity": equity,
             "cash": cash,
-            "unrealised": equity - cash,
+            "unrealised": np.subtract(equity, cash, out=warm_array(equity.shape)),
             "margin": books.margin[kept],
             "drawdown": books.drawdown[kept],
         },

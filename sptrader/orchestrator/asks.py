@@ -62,7 +62,7 @@ def make_orders(plan: Plan, market: MarketData, columns: Mapping[str, Columns], 
     for i, symbol in enumerate(market.symbols):
         rows = market.rows[symbol]
         bits = _bits(rules[symbol], len(rows))
-        asked = np.flatnonzero((bits & np.uint8(LONG_ENTRY | SHORT_ENTRY)) != 0)
+        asked = np.flatnonzero((bits & np.uint8(LONG_ENTRY | SHORT_ENTRY)).view(np.bool_))
         signal[i, slice(None) if len(rows) == n else rows, 0] = bits
         refused[i, rows[asked]] = filter_codes(plan, market, symbol, asked)
     pick = _Pick(market, columns)

@@ -40,7 +40,7 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
     """Check each fill's time, side, bar and step, and the identity of costs."""
     f = fill_rows(outcome)
     opened = _open_positions(outcome)
-    totals = {name: float(np.nansum(trades[name].to_numpy(np.float64))) + opened[name] for name in _PARTS}
+    totals = {name: _total(trades[name]) + opened[name] for name in _PARTS}
     net = totals["gross"] - totals["spread_cost"] - totals["slippage_cost"] - totals["fees"] + totals["financing"]
     books = outcome.books
     change = float(books.equity[outcome.last - 1] - outcome.cash)
@@ -66,6 +66,13 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
 
 
 _PARTS = ("gross", "spread_cost", "slippage_cost", "fees", "financing")
+
+
+def _total(column: pd.Series) -> float:
+    """The sum of the numbers there are."""
+    numbers = column.to_numpy(np.float64)
+    total = float(numbers.sum())
+    return total if total == total else float(np.nansum(numbers))
 
 
 def _open_positions(outcome: Outcome) -> dict[str, float]:
@@ -115,7 +122,7 @@ def _outside_bar(outcome: Outcome, f: Floats) -> list[str]:
     i, bar = f[:, m.F_INSTRUMENT].astype(np.int64), f[:, m.F_BAR].astype(np.int64)
     is_buy = f[:, m.F_QUANTITY] > 0.0
     price = outcome.market.kernel.price
-    at_end = f[:, m.F_REASON] == Reason.END
+    at_end = f[:, m.F_REASON] == float(Reason.END)
     traded = price.reshape(-1, 4).take((i * price.shape[1] + bar) * 2 + is_buy, axis=0)  # the side each fill is on
     high, low = traded[:, 1], traded[:, 2]
     steps = np.array([float(outcome.market.instruments[s].price_step) for s in outcome.market.symbols])

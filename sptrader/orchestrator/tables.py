@@ -20,6 +20,7 @@ from sptrader.orchestrator.memory import warm_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_PART = 1024  # rows that stay in the processor's cache while they are turned into columns
 
 
 def fill_rows(outcome: RunOutcome) -> Floats:
@@ -85,8 +86,7 @@ class ClosedTrades:
 
 def closed_trades(fills: Floats) -> ClosedTrades:
     """Work out the trades from all fills of a run; entry costs and financing are shared by the quantity that closes."""
-    f = fills.compress(fills[:, m.F_QUANTITY] * fills[:, m.F_HELD_QUANTITY] < 0.0, axis=0)
-    f = np.ascontiguousarray(f.T).T  # each column in one piece, as all that follows reads them
+    f = _in_columns(fills, fills[:, m.F_QUANTITY] * fills[:, m.F_HELD_QUANTITY] < 0.0)
     quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
     way = -np.sign(f[:, m.F_QUANTITY])
     share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])
@@ -107,6 +107,17 @@ def closed_trades(fills: Floats) -> ClosedTrades:
         financing=financing,
         pnl=realised - fees + financing,
     )
+
+
+def _in_columns(rows: Floats, is_chosen: NDArray[np.bool_]) -> Floats:
+    """The chosen rows with each column in one piece, as those who work on it read it; turned a part at a time."""
+    out = warm_array((rows.shape[1], np.count_nonzero(is_chosen)))
+    done = 0
+    for first in range(0, len(rows), _PART):
+        part = rows[first : first + _PART].compress(is_chosen[first : first + _PART], axis=0)
+        out[:, done : done + len(part)] = part.T
+        done += len(part)
+    return out.T
 
 
 def trades_table(outcome: RunOutcome) -> pd.DataFrame:
@@ -153,9 +164,11 @@ def equity_table(outcome: RunOutcome) -> pd.DataFrame:
     kept = slice(outcome.first, outcome.last)
     books = outcome.books
     equity, cash = books.equity[kept], books.cash[kept]
+    times_ns = warm_array(equity.shape, np.int64)
+    times_ns[:] = outcome.market.times_ns[kept]
     return pd.DataFrame(
         {
-            "time": pd.DatetimeIndex(outcome.market.times_ns[kept], tz="UTC"),
+            "time": pd.DatetimeIndex(times_ns, tz="UTC", copy=False),
             "equity": equity,
             "cash": cash,
             "unrealised": np.subtract(equity, cash, out=warm_array(equity.shape)),

@@ -287,16 +287,20 @@ def _compare(operator: str, left: Floats | float, right: Floats | float) -> Trut
 
 
 def _cross(node: Cross, columns: Columns) -> Truths:
-    left, right = _values(node.left, columns), _values(node.right, columns)
-    beyond, not_beyond = _sides(">" if node.is_above else "<", left, right)
-    n = _length(columns)
-    beyond, not_beyond = np.broadcast_to(beyond, (n,)), np.broadcast_to(not_beyond, (n,))
-    known = beyond | not_beyond
-    crossed = beyond[1:] & not_beyond[:-1]  # only where all four are known
-    result = np.full(n, _UNKNOWN, dtype=np.int8)
-    np.multiply(crossed.view(np.int8), np.int8(_TRUE), out=result[1:])
-    result[1:] += (~(known[1:] & known[:-1])).view(np.int8) * np.int8(_UNKNOWN)
+    from sptrader.strategy.crossings import crossings
+
+    left, right = (_read_only(_values(side, columns), columns) for side in (node.left, node.right))
+    result = np.empty(len(left), dtype=np.int8)
+    crossings(left, right, result) if node.is_above else crossings(right, left, result)
     return result
+
+
+def _read_only(values: Floats | float, columns: Columns) -> Floats:
+    """The values as compiled code is handed them: one kind of array, else it is compiled for each anew."""
+    whole = np.asarray(values, np.float64)
+    view = np.ascontiguousarray(whole if whole.ndim else np.full(_length(columns), whole)).view()
+    view.flags.writeable = False
+    return view
 
 
 def _signal(node: SignalTest, columns: Columns) -> Truths:

@@ -12,6 +12,8 @@ import hashlib
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -60,6 +62,25 @@ def inlined(function: F) -> F:
     return _jit(function, forceinline=True, _nrt=False)
 
 
+@lru_cache(maxsize=1)
+def _leave_scipy_out() -> None:
+    """Keep numba from importing scipy, where it is installed, just to know that it is there: 0.15 s of a process's start.
+
+    Compiled code that multiplies matrices still finds it: numba asks again when it compiles that.
+    """
+    if find_spec("scipy") is None:
+        return
+    from numba.np import linalg
+
+    numba_linalg = cast(Any, linalg)
+    ensure_blas = numba_linalg.ensure_blas
+    numba_linalg.ensure_blas = lambda: None
+    try:
+        import_module("numba.np.arraymath")  # asks once, when it is imported
+    finally:
+        numba_linalg.ensure_blas = ensure_blas
+
+
 def _jit(function: F, **options: Any) -> F:
     """Apply numba with what both decorators share.
 
@@ -70,6 +91,7 @@ def _jit(function: F, **options: Any) -> F:
     import numba
     from numba.core import types
 
+    _leave_scipy_out()
     njit, unliteral = cast(Any, numba.njit), cast(Any, types.unliteral)
     result = njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)(function)
     if hasattr(result, "get_call_template"):  # not where NUMBA_DISABLE_JIT leaves plain functions

@@ -120,16 +120,23 @@ def load_component(path: Path | str) -> Component:
 
 def _entries(folder: Path, origin: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
-    for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
-        if any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts):
-            continue
+    for path in sorted(_files(folder)):
         if path.stem in found:
             raise ComponentError(
                 f"two files hold the component '{path.stem}': {found[path.stem].path} and {path}; rename one.",
                 path=path,
                 value=path.stem,
             )
-        found[path.stem] = Entry(path.stem, path.resolve(), origin)
+        found[path.stem] = Entry(path.stem, path.resolve() if path.is_symlink() else path, origin)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """The Python files below `folder`, which need not exist, by their true paths; every run looks, so it is quick."""
+    found = []
+    for place, folders, names in os.walk(os.path.realpath(folder)):
+        folders[:] = [name for name in folders if not name.startswith(("_", "."))]
+        found += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(("_", "."))]
     return found
 
 

@@ -131,7 +131,7 @@ def _is_conform(frame: pd.DataFrame, chosen: dict[str, str]) -> bool:
         and str(index.tz) == "UTC"
         and list(frame.columns) == list(chosen)
         and all(name == column for column, name in chosen.items())
-        and bool((frame.dtypes == np.float64).all())
+        and all(dtype == np.float64 for dtype in frame.dtypes)
     )
 
 

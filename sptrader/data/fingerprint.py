@@ -47,9 +47,10 @@ def content_hash(frame: pd.DataFrame) -> str:
 
 def _feed(digest: _Digest, frame: pd.DataFrame) -> None:
     digest.update(_bytes(times_ns(frame).astype("<i8", copy=False)))
-    for name in frame.columns:
+    bare = pd.DataFrame(frame, copy=False)  # without attrs, which pandas copies for each column it hands out
+    for name in bare.columns:
         digest.update(memoryview(f"\0{name}\0".encode()))
-        digest.update(_bytes(frame[name].to_numpy(dtype="<f8")))
+        digest.update(_bytes(bare[name].to_numpy(dtype="<f8")))
 
 
 def _bytes(values: NDArray[Any]) -> memoryview:

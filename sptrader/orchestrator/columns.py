@@ -24,7 +24,8 @@ def make_columns(plan: Plan, frame: pd.DataFrame, instrument: Instrument) -> Col
 
     Named outputs stand as `bb.upper`. Raises `ComponentError` for a component that fails.
     """
-    columns: Columns = {name: frame[name].to_numpy(np.float64) for name in MARKET_COLUMNS if name in frame.columns}
+    bare = pd.DataFrame(frame, copy=False)  # without attrs, which pandas copies for each column it hands out
+    columns: Columns = {name: bare[name].to_numpy(np.float64) for name in MARKET_COLUMNS if name in frame.columns}
     columns["pip"] = float(instrument.pip)
     for call in plan.calls:
         wired = {argument: _wired(columns, name) for argument, name in call.wires.items()}

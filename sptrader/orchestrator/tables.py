@@ -56,9 +56,14 @@ def _texts(names: Sequence[str], which: NDArray[Any]) -> Any:
     import pyarrow as pa
 
     text: Any = pd.StringDtype(na_value=np.nan)
-    if len(names) == 1:
-        return text.__from_arrow__(pa.repeat(pa.scalar(names[0], pa.large_string()), len(which)))
-    return text.__from_arrow__(pa.array(names, pa.large_string()).take(pa.array(np.asarray(which, np.int64))))
+    return text.__from_arrow__(_arrow_texts(tuple(names)).take(pa.array(np.asarray(which, np.int64))))
+
+
+@lru_cache(maxsize=64)
+def _arrow_texts(names: tuple[str, ...]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(names, pa.large_string())
 
 
 def with_texts(table: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +116,7 @@ def closed_trades(fills: Floats) -> ClosedTrades:
 
 def _in_columns(rows: Floats, is_chosen: NDArray[np.bool_]) -> Floats:
     """The chosen rows with each column in one piece, as those who work on it read it; turned a part at a time."""
-    out = warm_array((rows.shape[1], np.count_nonzero(is_chosen)))
+    out = warm_array((rows.shape[1], int(np.count_nonzero(is_chosen))))
     done = 0
     for first in range(0, len(rows), _PART):
         part = rows[first : first + _PART].compress(is_chosen[first : first + _PART], axis=0)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sptrader.jit import compiled
+
+Floats = NDArray[np.float64]
 
 
 @compiled
-def crossings(rising, falling, out):
+def crossings(rising: Floats, falling: Floats, out: NDArray[np.int8]) -> None:
     """Write into `out` (n,) where `rising` crosses above `falling`, both (n,): 2 true, 1 unknown, 0 false.
 
     True where it is above now and was not one bar before. Unknown on the first bar, and where one of the four values is nan.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sptrader.kernel.market import Market
+from sptrader.kernel.market import Market, no_finer
 from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
 from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
 from sptrader.model.instrument import Instrument
@@ -31,7 +31,7 @@ class MarketData:
     """What a run sees of the market.
 
     `times_ns` (n,) are the opens of the common clock, `rows[symbol]` (m,) where each bar of an instrument stands on it,
-    `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes account currency.
+    `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes `currency`, the account's.
     """
 
     symbols: tuple[str, ...]
@@ -41,6 +41,7 @@ class MarketData:
     times_ns: Ints
     timeframe_ns: int
     rows: Mapping[str, Ints]
+    currency: str
     rates: Mapping[str, Rate]
     is_spread_modelled: bool
     kernel: Market
@@ -127,12 +128,15 @@ def _market(
         if stale is not None:
             flags[i, stale] |= np.uint8(STALE_RATE)
     volume = np.stack([_spread_out(frames[s]["volume"].to_numpy(np.float64), rows[s], n) for s in symbols])
+    finer, finer_at = no_finer(len(symbols))
     kernel = Market(
         price=price,
         volume=volume,
         flags=flags,
         rate=_rate_array(symbols, rates, n),
         nights=_night_array(symbols, amounts, rows, n),
+        finer=finer,
+        finer_at=finer_at,
     )
     return MarketData(
         symbols=symbols,
@@ -142,6 +146,7 @@ def _market(
         times_ns=clock,
         timeframe_ns=timeframe_ns,
         rows={s: _places(rows[s], n) for s in symbols},
+        currency=currency,
         rates=rates,
         is_spread_modelled=any(side.is_modelled for side in sides.values()),
         kernel=kernel,

@@ -104,22 +104,17 @@ def step(market, orders, books, keeps, n, t, j, a):
                     match_exit(market, books.fills, books.counts, keeps, i, t, a, p)
     if is_working:
         match_entries(market, books.fills, books.counts, keeps, n, t, a)
+    conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first)
+
+
+@inlined
+def conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first):
+    """Mark, watch and decide on bar `t`, after its fills. `is_idle`: nothing is held, working or asked for."""
     if is_idle and not is_first and a[EQUITY] == a[CASH]:  # as it was watched on the bar before
         if keeps:
             keep_mark(books, t, a)
         return
-    a[EQUITY] = a[CASH]
-    a[USED_MARGIN] = 0.0
-    if not is_idle:
-        for i in range(n):
-            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
-            if p[QUANTITY] != 0.0:
-                if market.flags[i, t] & HAS_BAR != 0:
-                    mark(a, p)
-                else:
-                    observe_rate(market.rate, i, t, p)
-                    mark_again(p)
-                add_mark(a, p)
+    mark_all(market, n, t, a, is_idle)
     watch(n, a)
     if not is_idle:
         is_entering = False
@@ -141,6 +136,23 @@ def step(market, orders, books, keeps, n, t, j, a):
             decide_entries(orders, books.orders, books.counts, keeps, n, t, j, a)
     if keeps:
         keep_bar(books, n, t, a)
+
+
+@inlined
+def mark_all(market, n, t, a, is_idle):
+    """Add up the account as it stands at the close of bar `t`."""
+    a[EQUITY] = a[CASH]
+    a[USED_MARGIN] = 0.0
+    if not is_idle:
+        for i in range(n):
+            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+            if p[QUANTITY] != 0.0:
+                if market.flags[i, t] & HAS_BAR != 0:
+                    mark(a, p)
+                else:
+                    observe_rate(market.rate, i, t, p)
+                    mark_again(p)
+                add_mark(a, p)
 
 
 @compiled

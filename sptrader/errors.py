@@ -73,7 +73,7 @@ class BrokerError(SptraderError):
     """A broker that refused, or an account that is not what was expected."""
 
 
-class BrokerTimeout(BrokerError):
+class BrokerTimeout(BrokerError):  # noqa: N818 - what happened, not a fault
     """No answer in time: the order may work or not, and only the broker's evidence tells."""
 
 

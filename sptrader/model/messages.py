@@ -10,19 +10,21 @@ from typing import Any, Literal
 
 import msgspec
 
+from sptrader.model.orders import TAG, Name, Nanoseconds
+
 VERSION = 1
 
 
-class BarMessage(msgspec.Struct, frozen=True, kw_only=True, tag="bar"):
+class BarMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="bar"):
     """What one instrument showed in one interval of its timeframe.
 
     `kind` is `bar`; `none` where the clock of all instruments went on and this one had no bar; `end` after the last.
     `sides` are bid open high low close and ask open high low close where the data has both.
     """
 
-    symbol: str
-    timeframe: str
-    time_ns: int
+    symbol: Name
+    timeframe: Name
+    time_ns: Nanoseconds
     kind: Literal["bar", "none", "end"] = "bar"
     open: float | None = None
     high: float | None = None
@@ -34,18 +36,18 @@ class BarMessage(msgspec.Struct, frozen=True, kw_only=True, tag="bar"):
     version: int = VERSION
 
 
-class TickMessage(msgspec.Struct, frozen=True, kw_only=True, tag="tick"):
+class TickMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="tick"):
     """One quote."""
 
-    symbol: str
-    time_ns: int
+    symbol: Name
+    time_ns: Nanoseconds
     bid: float
     ask: float
     volume: float = 0.0
     version: int = VERSION
 
 
-class SignalValue(msgspec.Struct, frozen=True, kw_only=True):
+class SignalValue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A signal on one bar: its event's type (None for no event), strength and further outputs; None for nan."""
 
     type: str | None = None
@@ -53,7 +55,9 @@ class SignalValue(msgspec.Struct, frozen=True, kw_only=True):
     outputs: dict[str, float | None] = {}
 
 
-class ColumnsMessage(msgspec.Struct, frozen=True, kw_only=True, tag="columns"):
+class ColumnsMessage(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="columns"
+):
     """All outputs of a strategy's components on one bar of one instrument, beside the bar itself.
 
     `plan` tells for which strategy with which parameters they were computed. `indicators` are named as the rules name
@@ -71,7 +75,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A signal as any program may publish it: the JSON in the field `signal`; `metadata.symbol` is required."""
 
     timestamp: int | float | str
-    signal_name: str
+    signal_name: Name
     signal_type: str
     strength: float
     metadata: dict[str, Any]
@@ -83,29 +87,29 @@ class PriceUpdate(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, float]
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="command"):
     """What a person tells a running session; `value` is the limit's new value for `set_limit`, whose name is `name`."""
 
-    command_id: str
+    command_id: Name
     command: Literal[
         "pause", "resume", "reduce_only", "flatten", "kill", "unlatch", "set_limit", "cancel", "close", "stop"
     ]
     by: str
-    at_ns: int
+    at_ns: Nanoseconds
     name: str = ""
     value: float | None = None
     version: int = VERSION
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="heartbeat"):
     """A process says that it lives: who, since when, how far it is, and its counters."""
 
-    role: str
-    account: str
+    role: Name
+    account: Name
     pid: int
     host: str
-    started_ns: int
-    at_ns: int
+    started_ns: Nanoseconds
+    at_ns: Nanoseconds
     counters: dict[str, int] = {}
     note: str = ""
     version: int = VERSION

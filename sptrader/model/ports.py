@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sptrader.model.orders import Amend, BrokerAccount, BrokerPosition, Cancel, OpenOrder, Order, Report
+    from sptrader.model.orders import Amend, BrokerAccount, BrokerPosition, Cancel, Fill, OpenOrder, Order, Report
 
 
 class Clock(Protocol):
@@ -41,17 +41,28 @@ class Entry(NamedTuple):
 class Streams(Protocol):
     """Named, append-only streams with consumer groups: Redis, or memory of equal rank.
 
-    Every call raises `StreamError` when the server cannot be reached; the caller decides how long to try again.
+    Every call raises `StreamError` when the server cannot be reached; the caller decides how long to try again. What was
+    sent when the answer was lost may be there twice or once: readers know a message by its own id, not by its entry's.
     """
 
     def add(self, stream: str, fields: Mapping[str, bytes | str], *, most: int | None = None) -> str:
         """Append an entry and return its id; `most` trims what is older, but never what a group has not acknowledged."""
         ...
 
+    def add_many(
+        self, entries: Sequence[tuple[str, Mapping[str, bytes | str]]], *, most: int | None = None
+    ) -> list[str]:
+        """Append entries, each to its stream, in this order and in one round trip; return their ids."""
+        ...
+
     def read(
         self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
     ) -> list[Entry]:
-        """Return new entries for this consumer, oldest first within a stream; they stay pending until acknowledged."""
+        """Return new entries for this consumer, oldest first within a stream; they stay pending until acknowledged.
+
+        At most `count` of each stream. Waits up to `block_ms` for the first one; None or 0 does not wait. Raises
+        `StreamError` when a group is missing: the server has lost its data.
+        """
         ...
 
     def claim(self, group: str, consumer: str, stream: str, *, idle_ms: int = 0, count: int = 100) -> list[Entry]:
@@ -63,11 +74,15 @@ class Streams(Protocol):
         ...
 
     def make_group(self, group: str, stream: str, *, after: str) -> None:
-        """Make the group so that it reads what follows the id `after` (`0` for all); no error when it exists."""
+        """Make the group so that it reads what follows the id `after` (`0` for all); one that exists stays as it is."""
         ...
 
     def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
         """Return entries after an id without a group."""
+        ...
+
+    def last_id(self, stream: str) -> str:
+        """Return the id of the last entry ever added, `0-0` before the first: what `make_group` reads on from."""
         ...
 
     def length(self, stream: str) -> int:
@@ -86,8 +101,12 @@ class Streams(Protocol):
         """Return a key's value; None where there is none."""
         ...
 
+    def delete(self, key: str) -> None:
+        """Take a key away; none there is no error."""
+        ...
+
     def keys(self, pattern: str) -> list[str]:
-        """Return the names of keys, with `*` for any letters."""
+        """Return the names of keys and streams in order, with `*` for any letters."""
         ...
 
     def close(self) -> None:
@@ -122,7 +141,14 @@ class Broker(Protocol):
         ...
 
     def find_order(self, client_order_id: str) -> OpenOrder | None:
-        """Return what the broker's history knows of an order, None when it never had it."""
+        """Return what the broker's history knows of an order, None when that proves that it never had it.
+
+        Raises as `submit`: where the history does not reach, nothing is proven.
+        """
+        ...
+
+    def fills(self, *, since_ns: int) -> list[Fill]:
+        """Return every fill of the account at or after `since_ns`, as the broker's history has it: what it proves."""
         ...
 
     def open_orders(self) -> list[OpenOrder]:

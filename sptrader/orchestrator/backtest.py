@@ -79,12 +79,27 @@ def run_plan(
     return Outcome(plan, market, columns, rules, orders, books, state, first, last, cash, currency)
 
 
-def fold(market: MarketData, orders: Orders, state: Floats, first: int, last: int, *, has_end: bool = False) -> Books:
-    """Replay bars `first` to `last` through `state` and return the books, filled on those bars; with `has_end` close out."""
+def fold(
+    market: MarketData,
+    orders: Orders,
+    state: Floats,
+    first: int,
+    last: int,
+    *,
+    has_end: bool = False,
+    books: Books | None = None,
+) -> Books:
+    """Replay bars `first` to `last` through `state` and return the books, filled on those bars; with `has_end` close out.
+
+    `books` of a run that is no longer needed are written over: their marks and fills are then right, the decisions' codes
+    hold those of both runs.
+    """
     from sptrader.kernel.replay import close_out, replay
 
     n_bars = market.kernel.price.shape[1]
-    books = make_books(len(market.symbols), n_bars)
+    if books is None:
+        books = make_books(len(market.symbols), n_bars)
+    books.counts[:] = 0
     done = first
     while True:
         done = replay(market.kernel, orders, books, state, done, last)

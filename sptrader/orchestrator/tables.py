@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,27 @@ def with_texts(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype({name: "str" for name in table.columns if table[name].dtype == object})
 
 
-def trades_table(outcome: RunOutcome) -> pd.DataFrame:
-    """Return one row for each closing fill, at average price.
+@dataclass(frozen=True)
+class ClosedTrades:
+    """The closing fills, `fills` (k, `kernel.market.F_*`), and what each came to, (k,) account currency.
 
-    `pnl` is net of all its costs, `return` is pnl / entry notional; `gross` (at mid) - `spread_cost` - `slippage_cost` -
-    `fees` + `financing` = `pnl`. `mae` and `mfe` are how far the position went against and for it, account currency, both
-    at least 0. `bars_held` counts the bars completed while it was held.
+    `pnl` = `gross` (at mid) - `spread` - `slippage` - `fees` + `financing`. `way` is 1 for a long, -1 for a short.
     """
-    f = fill_rows(outcome)
-    f = f.compress(f[:, m.F_QUANTITY] * f[:, m.F_HELD_QUANTITY] < 0.0, axis=0)
+
+    fills: Floats
+    way: Floats
+    quantity: Floats
+    gross: Floats
+    spread: Floats
+    slippage: Floats
+    fees: Floats
+    financing: Floats
+    pnl: Floats
+
+
+def closed_trades(fills: Floats) -> ClosedTrades:
+    """Work out the trades from all fills of a run; entry costs and financing are shared by the quantity that closes."""
+    f = fills.compress(fills[:, m.F_QUANTITY] * fills[:, m.F_HELD_QUANTITY] < 0.0, axis=0)
     quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
     way = -np.sign(f[:, m.F_QUANTITY])
     share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])
@@ -73,28 +86,49 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     spread = (share * f[:, m.F_ENTRY_SPREAD] + quantity * f[:, m.F_HALF]) * rate
     slipped = np.abs(f[:, m.F_PRICE] - f[:, m.F_RAW])
     slippage = (share * f[:, m.F_ENTRY_SLIPPAGE] + quantity * slipped) * rate
-    pnl = realised - fees + financing
+    return ClosedTrades(
+        fills=f,
+        way=way,
+        quantity=quantity,
+        gross=realised + spread + slippage,
+        spread=spread,
+        slippage=slippage,
+        fees=fees,
+        financing=financing,
+        pnl=realised - fees + financing,
+    )
+
+
+def trades_table(outcome: RunOutcome) -> pd.DataFrame:
+    """Return one row for each closing fill, at average price.
+
+    `pnl` is net of all its costs, `return` is pnl / entry notional; `gross` (at mid) - `spread_cost` - `slippage_cost` -
+    `fees` + `financing` = `pnl`. `mae` and `mfe` are how far the position went against and for it, account currency, both
+    at least 0. `bars_held` counts the bars completed while it was held.
+    """
+    found = closed_trades(fill_rows(outcome))
+    f, quantity, rate = found.fills, found.quantity, found.fills[:, m.F_RATE]
     entry_rate = _entry_rates(outcome, f)
     return pd.DataFrame(
         {
             "symbol": _texts(outcome.market.symbols, f[:, m.F_INSTRUMENT]),
-            "side": _texts(("long", "short"), way < 0),
+            "side": _texts(("long", "short"), found.way < 0),
             "quantity": quantity,
             "entry_time": times(outcome, f[:, m.F_ENTRY_BAR] - 1 + outcome.first),
             "entry_price": f[:, m.F_AVERAGE],
             "exit_time": times(outcome, f[:, m.F_BAR]),
             "exit_price": f[:, m.F_PRICE],
-            "pnl": pnl,
-            "return": pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
-            "fees": fees,
+            "pnl": found.pnl,
+            "return": found.pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
+            "fees": found.fees,
             "bars_held": f[:, m.F_HELD].astype(np.int64),
             "exit_reason": _texts([str(word) for word in words(np.arange(256.0))], f[:, m.F_REASON]),
             "mae": f[:, m.F_MAE] * quantity * rate,
             "mfe": f[:, m.F_MFE] * quantity * rate,
-            "gross": realised + spread + slippage,
-            "spread_cost": spread,
-            "slippage_cost": slippage,
-            "financing": financing,
+            "gross": found.gross,
+            "spread_cost": found.spread,
+            "slippage_cost": found.slippage,
+            "financing": found.financing,
             "ambiguous": f[:, m.F_AMBIGUOUS] > 0.0,
         }
     )

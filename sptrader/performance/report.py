@@ -10,8 +10,8 @@ import pandas as pd
 from sptrader.performance import ratios
 from sptrader.performance.definitions import DEFINITIONS
 from sptrader.performance.drawdown import worst_drawdown
-from sptrader.performance.returns import RUIN_FRACTION, AccountSeries, session_returns
-from sptrader.performance.trades import trade_statistics
+from sptrader.performance.returns import RUIN_FRACTION, AccountSeries, Floats, SessionReturns, session_returns
+from sptrader.performance.trades import column, pnl_statistics
 
 
 def metrics(
@@ -29,12 +29,36 @@ def metrics(
     instrument, `traded_notional` adds up all fills, `fees` is what they cost (account currency, positive). Takes a few
     milliseconds for a million bars.
     """
-    result = session_returns(account)
+    return metric_row(
+        account,
+        session_returns(account),
+        column(trades, "pnl"),
+        column(trades, "bars_held"),
+        benchmark_return=benchmark_return,
+        bars_positioned=bars_positioned,
+        traded_notional=traded_notional,
+        fees=fees,
+    )
+
+
+def metric_row(
+    account: AccountSeries,
+    result: SessionReturns,
+    pnl: Floats,
+    bars_held: Floats,
+    *,
+    benchmark_return: float,
+    bars_positioned: int,
+    traded_notional: float,
+    fees: float,
+) -> dict[str, float]:
+    """Return what `metrics` does from arrays alone: the account's session returns, and of each trade its net P&L and the bars
+    it was held. For many runs on one clock, without a table made for any."""
     returns, per_year, n = result.returns, result.periods_per_year, len(result)
     gain = ratios.total_return(account.cash, account.final_equity) if n else math.nan
     growth = ratios.cagr(gain, n, periods_per_year=per_year)
     fall = worst_drawdown(account)
-    book = trade_statistics(trades)
+    book = pnl_statistics(pnl, bars_held)
     mean_equity = float(np.mean(result.equity)) if n else math.nan
     found = {
         "total_return": gain,

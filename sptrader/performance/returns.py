@@ -94,26 +94,46 @@ class SessionReturns:
         return _dates(self.labels)
 
 
-def session_returns(account: AccountSeries) -> SessionReturns:
+@dataclass(frozen=True)
+class SessionEnds:
+    """Which bars end the nominal sessions of a run's clock: the same for every account that is marked on it.
+
+    `ends` (k,) is the number of bars up to each session's end, `labels` (k,) its day, `empty_labels` the days without a bar.
+    """
+
+    ends: Ints
+    labels: Ints
+    empty_labels: Ints
+    periods_per_year: int
+
+
+def session_ends(times_ns: Ints, session: str) -> SessionEnds:
+    """Find the nominal sessions from the first to the last of the bars that open at `times_ns` (int64, UTC, increasing).
+
+    A bar belongs to the session its open lies in; the last bar of a session marks its end.
+    """
+    per_year = periods_per_year(session)
+    if len(times_ns) == 0:
+        nothing = np.empty(0, np.int64)
+        return SessionEnds(nothing, nothing, nothing, per_year)
+    days = sessions(session, int(times_ns[0]), int(times_ns[-1]))
+    ends = np.searchsorted(times_ns, days.closes_ns, side="left")
+    chosen = slice(int(np.searchsorted(ends, 1)), int(np.searchsorted(ends, len(times_ns))) + 1)
+    ends, labels = ends[chosen], days.labels[chosen]
+    return SessionEnds(ends, labels, labels[np.diff(ends, prepend=0) == 0], per_year)
+
+
+def session_returns(account: AccountSeries, ends: SessionEnds | None = None) -> SessionReturns:
     """Measure the return of every nominal session from the first bar's to the last bar's.
 
-    A bar belongs to the session its open lies in; the last bar of a session marks its end. Once equity is at or below
-    zero (a billionth of the cash) there is nothing left to earn on, and further returns are 0.
+    `ends` are those of the account's clock, where they are known already. Once equity is at or below zero (a billionth of
+    the cash) there is nothing left to earn on, and further returns are 0.
     """
-    per_year = periods_per_year(account.session)
-    times = account.times_ns
-    if len(times) == 0:
-        nothing = np.empty(0, np.int64)
-        return SessionReturns(nothing, np.empty(0), np.empty(0), nothing, account.cash, per_year)
-    days = sessions(account.session, int(times[0]), int(times[-1]))
-    ends = np.searchsorted(times, days.closes_ns, side="left")
-    chosen = slice(int(np.searchsorted(ends, 1)), int(np.searchsorted(ends, len(times))) + 1)
-    ends, labels = ends[chosen], days.labels[chosen]
-    equity = account.equity[ends - 1]
-    before = np.concatenate(([account.cash], equity[:-1]))
+    known = session_ends(account.times_ns, account.session) if ends is None else ends
+    equity = account.equity[known.ends - 1]
+    before = np.concatenate(([account.cash], equity[:-1]))[: len(equity)]
     growth = np.divide(equity, before, out=np.ones_like(equity), where=before > RUIN_FRACTION * account.cash)
-    empty = labels[np.diff(ends, prepend=0) == 0]
-    return SessionReturns(labels, growth - 1.0, equity, empty, account.cash, per_year)
+    return SessionReturns(known.labels, growth - 1.0, equity, known.empty_labels, account.cash, known.periods_per_year)
 
 
 def empty_session_warnings(result: SessionReturns) -> list[str]:

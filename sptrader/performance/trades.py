@@ -64,7 +64,7 @@ def column(table: pd.DataFrame, name: str) -> Floats:
 
 def trade_statistics(trades: pd.DataFrame) -> TradeStatistics:
     """Return the statistics of `trades` (columns `pnl` and `bars_held`)."""
-    return _statistics(column(trades, "pnl"), column(trades, "bars_held"))
+    return pnl_statistics(column(trades, "pnl"), column(trades, "bars_held"))
 
 
 def trade_table(trades: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def trade_table(trades: pd.DataFrame) -> pd.DataFrame:
     pnl, held = column(trades, "pnl"), column(trades, "bars_held")
     sets = {"all": np.ones(len(trades), bool), "long": side == "long", "short": side == "short"}
     return pd.DataFrame(
-        {name: asdict(_statistics(pnl[chosen], held[chosen])) for name, chosen in sets.items()},
+        {name: asdict(pnl_statistics(pnl[chosen], held[chosen])) for name, chosen in sets.items()},
         index=[field.name for field in fields(TradeStatistics)],
     )
 
@@ -91,7 +91,7 @@ def breakdown(trades: pd.DataFrame, by: str, *, zone: str = "UTC") -> pd.DataFra
     if by == "weekday":
         names_found = [WEEKDAYS[day] for day in names_found]
     shown = ("trades", "pnl", "win_rate", "profit_factor", "expectancy", "avg_bars_held")
-    rows = [asdict(_statistics(pnl[codes == code], held[codes == code])) for code in range(len(names_found))]
+    rows = [asdict(pnl_statistics(pnl[codes == code], held[codes == code])) for code in range(len(names_found))]
     table = pd.DataFrame(
         [{name: row[name] for name in shown} for row in rows],
         index=pd.Index(names_found, name=by, dtype=object if not rows else None),
@@ -153,7 +153,8 @@ def sqn(pnl: Floats) -> float:
     return float(np.mean(pnl) / np.std(pnl, ddof=1)) * math.sqrt(len(pnl))
 
 
-def _statistics(pnl: Floats, held: Floats) -> TradeStatistics:
+def pnl_statistics(pnl: Floats, held: Floats) -> TradeStatistics:
+    """Return the statistics of trades by their net `pnl` and the bars they were held, both (n,)."""
     n = len(pnl)
     is_win, is_loss = pnl > 0, pnl < 0
     avg_win, avg_loss = _mean(pnl[is_win]), _mean(pnl[is_loss])

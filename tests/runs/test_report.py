@@ -54,7 +54,7 @@ def test_run_report_is_one_small_file_with_every_section(run, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     assert path.stat().st_size < 2_500_000
     assert len(figures(html)) == 6
-    for title in ("Price and trades", "Monthly returns", "Costs", "Decisions without an order"):
+    for title in ("Price and trades", "Monthly returns", "Costs", "Risk use", "Decisions refused"):
         assert f">{title}</h2>" in html
     assert "<title>ma_crossover 1.0.0 · EURUSD · 2017-01-02 to 2017-03-31</title>" in html
     assert "sha256:0123" in html

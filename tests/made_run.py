@@ -91,6 +91,7 @@ def made_run(symbols=("EURUSD",), n_trades=40, seed=7):
         limits={"max_drawdown": 0.15, "max_positions": 2.0, "position_limit": 0.5},
         look_ahead=(),
         trials=None,
+        folder=None,
         warnings=("spread: modelled (from a constant).",),
         provenance={"data": {"EURUSD": "sha256:0123"}, "seed": 0},
     )

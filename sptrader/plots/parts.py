@@ -13,6 +13,8 @@ import pandas as pd
 from sptrader.plots.decimate import common_decimals
 
 MAX_ROWS = 1000
+MAX_BYTES = 160_000  # of one table's rows: the page of a batch stays small
+LONG_ROWS = 25  # a longer table is paged and sorted on a report's page
 
 # JupyterLab's own variables come first, so that the parts follow its light and dark theme.
 STYLE = """<style>
@@ -135,7 +137,7 @@ def table_part(
     markup: Iterable[str] = (),
     max_rows: int = MAX_ROWS,
 ) -> str:
-    """Return a table that scrolls: times to the minute, numbers to the right, at most `max_rows` rows.
+    """Return a table that scrolls: times to the minute, numbers to the right, at most `max_rows` rows and `MAX_BYTES`.
 
     `names` gives headings, `signed` columns are coloured by their sign, `percent` columns hold fractions, `wrapped`
     ones long text, `markup` ones HTML of our own. Of a longer table the first and the last rows are shown, and a note
@@ -143,7 +145,6 @@ def table_part(
     """
     half = max_rows // 2
     shown = table if len(table) <= max_rows else pd.concat([table.iloc[:half], table.iloc[-half:]])
-    note = "" if len(shown) == len(table) else f"The first and the last {half:,} of {len(table):,} rows."
     columns = [_Column.of(shown, str(name), signed=signed, percent=percent, wrapped=wrapped) for name in shown.columns]
     names = names or {}
     heads = "".join(
@@ -155,8 +156,17 @@ def table_part(
         [f"<td>{html}</td>" for html in shown[column.name]] if column.name in raw else column.cells(shown)
         for column in columns
     ]
-    rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True))
-    html = f'<div class="sp-scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    rows = [f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True)]
+    n_bytes = sum(map(len, rows))
+    if n_bytes > MAX_BYTES:
+        half = len(rows) * MAX_BYTES // n_bytes // 2
+        rows = rows[:half] + rows[-half:]
+    note = "" if len(rows) == len(table) else f"The first and the last {half:,} of {len(table):,} rows."
+    kind = ' class="sp-long"' if len(rows) > LONG_ROWS else ""
+    html = (
+        f'<div class="sp-scroll"><table{kind}><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
     return html + (f'<p class="sp-note">{note}</p>' if note else "")
 
 

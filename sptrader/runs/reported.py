@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -81,6 +82,8 @@ class ReportedRun(Protocol):
     def limits(self) -> Mapping[str, float]: ...
     @property
     def look_ahead(self) -> tuple[str, ...]: ...
+    @property
+    def folder(self) -> Path | None: ...
     @property
     def trials(self) -> Trials | None: ...
     @property

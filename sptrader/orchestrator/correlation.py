@@ -31,7 +31,8 @@ def correlations(plan: Plan, market: MarketData, signal: NDArray[np.uint8]) -> F
             place = np.searchsorted(rows, wanted, side="right") - 1  # the last bar both have, this one or before
             is_known = place >= lookback
             found = np.full(len(wanted), np.nan)
-            found[is_known] = _correlation(*(_returns(market, s, rows) for s in (i, k)), place[is_known], lookback)
+            moves = [_returns(market, which, rows) for which in (i, k)]
+            found[is_known] = _correlation(moves[0], moves[1], place[is_known], lookback)
             out[i, k, wanted] = out[k, i, wanted] = found
     return out
 

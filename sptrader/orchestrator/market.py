@@ -109,7 +109,7 @@ def _market(
     }
     timeframe_ns = make_timeframe(facts[symbols[0]].timeframe).ns
     n = len(clock)
-    is_whole = all(len(rows[s]) == 0 for s in symbols)
+    is_whole = all(rows[s] is None for s in symbols)
     price = np.stack([_spread_out(sides[s].price, rows[s], n) for s in symbols]) if len(symbols) > 1 else None
     if price is None:
         price = sides[symbols[0]].price[np.newaxis]
@@ -159,17 +159,17 @@ def _clock(times: list[Ints]) -> Ints:
     return np.unique(np.concatenate(times))
 
 
-def _rows(times: Ints, clock: Ints) -> Ints:
-    """Where `times` stand on the clock; empty when they are the clock."""
-    return np.empty(0, np.int64) if len(times) == len(clock) else np.searchsorted(clock, times)
+def _rows(times: Ints, clock: Ints) -> Ints | None:
+    """Where `times` stand on the clock; None when they are the clock."""
+    return None if len(times) == len(clock) else np.searchsorted(clock, times)
 
 
-def _places(rows: Ints, n: int) -> Ints:
-    return rows if len(rows) else np.arange(n)
+def _places(rows: Ints | None, n: int) -> Ints:
+    return np.arange(n) if rows is None else rows
 
 
-def _spread_out(values: Floats, rows: Ints, n: int) -> Floats:
-    if len(rows) == 0:
+def _spread_out(values: Floats, rows: Ints | None, n: int) -> Floats:
+    if rows is None:
         return values
     out = np.full((n, *values.shape[1:]), np.nan)
     out[rows] = values
@@ -190,6 +190,9 @@ def _pair(
         opened, close = (sides.price[:, 0] + sides.price[:, 4]) * 0.5, (sides.price[:, 3] + sides.price[:, 7]) * 0.5
     else:
         opened, close = frame["open"].to_numpy(np.float64), frame["close"].to_numpy(np.float64)
+    if len(times) == 0:
+        unknown = np.full(len(clock), np.nan)
+        return Pair(instrument, unknown, unknown, np.zeros(len(clock), np.bool_))
     place = np.searchsorted(times, clock, side="right") - 1  # the pair's last bar, which need not be on the clock
     has_bar = (place >= 0) & (times[place] == clock)
     last_close = np.where(place >= 0, close[place], np.nan)
@@ -235,7 +238,9 @@ def _rate_array(symbols: tuple[str, ...], rates: Mapping[str, Rate], n: int) -> 
     return out
 
 
-def _night_array(symbols: tuple[str, ...], amounts: Mapping[str, Floats], rows: Mapping[str, Ints], n: int) -> Floats:
+def _night_array(
+    symbols: tuple[str, ...], amounts: Mapping[str, Floats], rows: Mapping[str, Ints | None], n: int
+) -> Floats:
     if not amounts:
         return np.zeros((len(symbols), 1, 2))
     out = np.zeros((len(symbols), n, 2))

@@ -15,10 +15,10 @@ import pandas as pd
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from sptrader.kernel.prices import TOLERANCE
+from sptrader.model.ids import PAPER, client_order_id
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.account import entry_order
 from sptrader.orchestrator.backtest import Outcome
-from sptrader.orchestrator.ids import client_order_id
 from sptrader.orchestrator.prices import step_fraction
 from sptrader.orchestrator.tables import fill_rows, with_texts
 
@@ -269,7 +269,7 @@ class _Story:
         symbol = self.outcome.market.symbols[int(row[m.F_INSTRUMENT])]  # the same column in rows of orders
         key = (symbol, bar, leg)
         order_id = client_order_id(
-            "", strategy.name, str(strategy.version), symbol, self._opened(bar), leg, self.counts[key]
+            PAPER, strategy.name, str(strategy.version), symbol, self._opened(bar), leg, self.counts[key]
         )
         self.counts[key] += 1
         order = _Order(

@@ -163,6 +163,17 @@ _INSIDE = [
         equity={1: "10005.00"},
     ),
     Golden(
+        # The bar itself reaches neither 98.50 nor 100.00, whatever a finer bar that goes beyond it says.
+        name="finer: after an entry, what a bar decides alone is not asked",
+        case=one(
+            [flat(100.0), (99.8, 99.9, 98.9, 99.2), flat(99.2)],
+            {0: _LIMIT},
+            **_LIMITED,
+            facts={1: _inner((99.8, 99.9, 99.6, 99.7), (99.7, 99.8, 98.9, 99.2), (99.2, 100.2, 99.1, 99.2))},
+        ),
+        fills=[(1, "10", "99.00", "entry", False)],
+    ),
+    Golden(
         name="finer: a target after a limit entry does",
         case=one(
             [flat(100.0), _UP_THEN_IN, flat(99.5)],

@@ -162,7 +162,7 @@ def orders_of(case: RefCase) -> m.Orders:
 def correlation_of(case: RefCase) -> Floats:
     """The correlation of each instrument's entry with each instrument, on the bar of the decision."""
     n, rows = len(case.instruments), len(case.bars)
-    if case.rules.correlation_limit is None:
+    if not any(s.correlation for row in case.signals for s in row):
         return np.full((n, n, 1), NAN)
     out = np.full((n, n, rows), NAN)
     for t, row in enumerate(case.signals):

@@ -133,20 +133,37 @@ def event_of(life: Life, report: Fill | OrderUpdate) -> Event | None:
 
 
 def after(life: Life, report: Fill | OrderUpdate) -> Change:
-    """Return what `report` makes of an order. The same report twice does nothing."""
+    """Return what `report` makes of an order. The same report twice does nothing.
+
+    An update that carries the order (`made`) tells its quantity too: that is how an amendment is confirmed.
+    """
     anomaly = _seen(life, report)
     event = event_of(life, report)
     if anomaly is None and event is None:
         anomaly = None if life.status is OrderStatus.SUBMITTED else Anomaly.LATE
     if anomaly in (Anomaly.DUPLICATE, Anomaly.CONFLICT) or event is None:
         return Change(life, anomaly)
+    if isinstance(report, OrderUpdate) and report.made is not None and report.made.quantity != life.quantity:
+        life = _amended(life, report.made.quantity)
     status, anomaly = TABLE[life.status, event]
     if isinstance(report, Fill):
         fills, filled = (*life.fills, report), life.filled + report.quantity
         return Change(msgspec.structs.replace(life, status=status, filled=filled, fills=fills), anomaly)
+    if anomaly is Anomaly.LATE:
+        return Change(life, anomaly)
     if status is OrderStatus.ACCEPTED and life.filled > 0:
         status = OrderStatus.PARTIALLY_FILLED  # the answer to what was unknown comes after a fill
     return Change(msgspec.structs.replace(life, status=status, updates=(*life.updates, report)), anomaly)
+
+
+def _amended(life: Life, quantity: Decimal) -> Life:
+    """Return the life with another quantity: what was filled may now be the whole, or no longer."""
+    status = life.status
+    if status is OrderStatus.FILLED and life.filled < quantity:
+        status = OrderStatus.PARTIALLY_FILLED
+    elif not status.is_final and life.filled >= quantity:
+        status = OrderStatus.FILLED
+    return msgspec.structs.replace(life, quantity=quantity, status=status)
 
 
 def _seen(life: Life, report: Fill | OrderUpdate) -> Anomaly | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import secrets
@@ -19,6 +18,7 @@ from urllib.parse import quote
 
 from sptrader.clock import LiveClock
 from sptrader.errors import StreamError
+from sptrader.streams.lockfile import HeldBy, lock
 from sptrader.streams.redis import Patience, RedisStreams
 
 _LONGEST_SOCKET_PATH = 100  # bytes: the systems' own limits are 103 and 107
@@ -51,11 +51,16 @@ class EmbeddedServer:
         self._log = self.folder / "server.log"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        lock = self._lock()
         try:
-            self._start(lock)
-        finally:
-            lock.close()  # the launcher and the server hold it on, until both have ended
+            held = lock(self.folder / "server.lock", wait_s=start_s)  # one that is just ending there is waited for
+        except HeldBy as holder:
+            raise StreamError(
+                f"{self.folder} has a running server already, of process {holder.pid}; end that, or choose another folder.",
+                path=self.folder,
+                value=holder.pid,
+            ) from None
+        with held:  # the launcher and the server hold it on, until both have ended
+            self._start(held)
 
     def stop(self) -> None:
         """End the server; what it was told is on disk then. Again is no error."""
@@ -77,7 +82,7 @@ class EmbeddedServer:
     ) -> None:
         self.stop()
 
-    def _start(self, lock: IO[str]) -> None:
+    def _start(self, held: IO[str]) -> None:
         path = self.folder / "server.sock"
         fits = len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH
         for attempt in range(1, _PORTS_TRIED + 1):
@@ -88,7 +93,7 @@ class EmbeddedServer:
                 port, password = _free_port(), secrets.token_hex(16)
                 self.url = f"redis://:{password}@127.0.0.1:{port}/0"
                 listening = f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
-            self._launch(listening, lock)
+            self._launch(listening, held)
             if self._is_ready():
                 return
             self.stop()
@@ -99,7 +104,7 @@ class EmbeddedServer:
                     is_failure=True,
                 )
 
-    def _launch(self, listening: str, lock: IO[str]) -> None:
+    def _launch(self, listening: str, held: IO[str]) -> None:
         config = self.folder / "server.conf"
         text = (
             f'{listening}dir {_quoted(self.folder)}\nappendonly yes\nappendfsync {self._fsync}\nsave ""\ndaemonize no\n'
@@ -113,7 +118,7 @@ class EmbeddedServer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=[lock.fileno()],
+                pass_fds=[held.fileno()],
                 start_new_session=True,  # Ctrl-C is for the session, which then stops its server last
             )
         told = self._launcher.stdout.readline() if self._launcher.stdout is not None else b""
@@ -137,29 +142,6 @@ class EmbeddedServer:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return " | ".join(lines[-3:])[-500:] or "it said nothing"
-
-    def _lock(self) -> IO[str]:
-        """Return the folder's lock, held; a server that is just ending there is waited for."""
-        file = (self.folder / "server.lock").open("a+", encoding="utf-8")
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._clock.elapsed_s() > self._until:
-                    file.seek(0)
-                    owner = file.read().strip() or "unknown"
-                    file.close()
-                    raise StreamError(
-                        f"{self.folder} has a running server already, of process {owner}; end that, or choose another folder.",
-                        path=self.folder,
-                        value=owner,
-                    ) from None
-                threading.Event().wait(0.02)
-            else:
-                file.truncate(0)
-                file.write(f"{os.getpid()}\n")
-                file.flush()
-                return file
 
 
 def find_server() -> Path:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sptrader.data.sample import sample
     from sptrader.errors import SptraderError
     from sptrader.runs.backtest import backtest
+    from sptrader.runs.batch import Batch, batch
     from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
     from sptrader.strategy.loader import load_strategy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Batch": "runs.batch",
     "QualityReport": "data.checks",
     "Range": "components.contract",
     "Run": "runs.run",
@@ -31,6 +33,7 @@ _HOMES = {
     "SptraderError": "errors",
     "Strategy": "strategy.strategy",
     "backtest": "runs.backtest",
+    "batch": "runs.batch",
     "check_bars": "data.checks",
     "indicator": "components.contract",
     "load_bars": "data.load",
@@ -44,6 +47,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Batch",
     "QualityReport",
     "Range",
     "Run",
@@ -51,6 +55,7 @@ __all__ = [
     "SptraderError",
     "Strategy",
     "backtest",
+    "batch",
     "check_bars",
     "indicator",
     "load_bars",

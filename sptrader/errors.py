@@ -16,6 +16,9 @@ was asked for correctly and did not succeed (exit code 1).
 from __future__ import annotations
 
 import difflib
+import html
+import sys
+import traceback
 from collections.abc import Iterable
 
 
@@ -39,6 +42,22 @@ class SptraderError(Exception):
         self.key = key
         self.value = value
         self.is_failure = is_failure
+        self._is_shown = False
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows for this error: in a notebook the message alone, with the traceback folded above it.
+
+        A terminal shows the whole traceback, for nothing can be folded there.
+        """
+        lines = traceback.format_exception(self)
+        ipython = sys.modules.get("IPython")
+        shell = None if ipython is None else ipython.get_ipython()
+        if shell is None or not hasattr(shell, "kernel"):
+            return lines
+        if not self._is_shown:  # IPython asks twice: for the cell, and for its history
+            shell.display_pub.publish({"text/html": folded_traceback("".join(lines)), "text/plain": ""})
+            self._is_shown = True
+        return [f"{type(self).__name__}: {self}"]
 
 
 class DataError(SptraderError):
@@ -79,6 +98,14 @@ class BrokerTimeout(BrokerError):  # noqa: N818 - what happened, not a fault
 
 class StreamError(SptraderError):
     """A stream server out of reach, or a message that cannot be understood."""
+
+
+def folded_traceback(text: str) -> str:
+    """Return the HTML of a traceback that opens when it is asked for."""
+    return (
+        '<details style="font-size:12px"><summary style="cursor:pointer;opacity:.75">Traceback</summary>'
+        f'<pre style="overflow:auto;max-height:360px;font-size:11.5px;line-height:1.4">{html.escape(text)}</pre></details>'
+    )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

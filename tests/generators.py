@@ -7,16 +7,15 @@ few rules); rows are made one after another from a drawn seed, so that fewer row
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from random import Random
 
 from hypothesis import strategies as st
 
+from tests.generators_bars import Market
 from tests.reference_data import (
     HOUR_NS,
     MINUTE_NS,
     NAN,
-    Prices,
     RefBar,
     RefCase,
     RefComparison,
@@ -27,10 +26,22 @@ from tests.reference_data import (
 
 # Instruments with the price each starts from, in steps.
 _POOL = (
-    (RefInstrument("EURUSD", margin_rate=1 / 30), 110_000),
-    (RefInstrument("USDJPY", price_step=0.001, margin_rate=1 / 30, conversion="base"), 150_000),
-    (RefInstrument("EURGBP", margin_rate=0.05, lot_step=1000.0, min_quantity=1000.0, conversion="pair"), 85_000),
+    (RefInstrument("EURUSD", margin_rate=1 / 30, base="EUR"), 110_000),
+    (RefInstrument("USDJPY", price_step=0.001, margin_rate=1 / 30, conversion="base", quote="JPY"), 150_000),
+    (
+        RefInstrument(
+            "EURGBP",
+            margin_rate=0.05,
+            lot_step=1000.0,
+            min_quantity=1000.0,
+            conversion="pair",
+            base="EUR",
+            quote="GBP",
+        ),
+        85_000,
+    ),
     (RefInstrument("ACME", price_step=0.01, contract_size=1.0, margin_rate=0.5), 10_000),
+    (RefInstrument("GBPUSD", margin_rate=1 / 30, base="GBP"), 125_000),
 )
 _TERMS = (
     RefComparison(1, True, "bars", ">="),
@@ -42,6 +53,7 @@ _TERMS = (
     RefComparison(-1, False, "bars", "<"),
 )
 _DISTANCES = (1, 2, 3, 4, 6, 9, 2.5, 15, 25)  # of stops and targets, in steps
+_NEAR = (1, 2, 3, 4, 2.5)
 _START_NS = 1_483_344_000_000_000_000
 
 
@@ -70,10 +82,13 @@ def rules(draw: st.DrawFn) -> RefRules:
     )
     return RefRules(
         timeframe_ns=draw(st.sampled_from((HOUR_NS, MINUTE_NS, 4 * HOUR_NS))),
-        intrabar=draw(st.sampled_from(("pessimistic", "optimistic"))),
+        intrabar=draw(st.sampled_from(("pessimistic", "optimistic", "finer", "finer"))),
         order_kind=draw(st.sampled_from(("market", "limit", "stop", "stop_limit"))),
         time_in_force=draw(st.sampled_from(("gtc", "gtc", "gtc", "day", "ioc"))),
         expires_bars=draw(st.sampled_from((0, 0, 1, 2, 5))),
+        short_order_kind=off_or("market", "limit", "stop", "stop_limit"),
+        short_time_in_force=off_or("gtc", "day", "ioc"),
+        short_expires_bars=off_or(0, 1, 3),
         stop_kind=draw(kinds),
         target_kind=draw(kinds),
         trail_kind=draw(kinds),
@@ -92,6 +107,9 @@ def rules(draw: st.DrawFn) -> RefRules:
         fee_minimum=draw(st.sampled_from((0.0, 0.0, 0.13))),
         position_limit=off_or(0.613, 1.53, 4.1),
         max_order_notional=off_or(2003.3, 20_011.9),
+        currency_exposure=off_or(0.0717, 0.677, 1.87, 5.3),
+        margin_limit=off_or(0.0313, 0.119, 0.53, 1.7),
+        correlation_limit=off_or(-0.2137, 0.4719, 0.8313),
         max_positions=off_or(1, 2),
         max_drawdown=off_or(0.00037, 0.0043, 0.047),
         daily_loss_limit=off_or(0.00029, 0.0031, 0.029),
@@ -100,75 +118,21 @@ def rules(draw: st.DrawFn) -> RefRules:
     )
 
 
-def _price(steps: int, step: float) -> float:
-    return float(steps * Decimal(repr(step)))
-
-
-class _Market:
-    """Makes the rows of one instrument: whole steps, tight ranges, now and then a gap or no bar."""
-
-    def __init__(self, instrument: RefInstrument, start: int, random: Random, wild: bool, financed: bool) -> None:
-        self.instrument, self.last, self.start, self.random = instrument, start, start, random
-        self.wild, self.financed = wild, financed
-        self.rate = 125_000
-        self.missing = 0
-        self.boundaries = 0  # session boundaries since its last bar
-
-    def _steps(self) -> tuple[list[int], list[int]]:
-        """Bid and ask open, high, low, close in steps; the spread is 0 to 3 steps and may change within the bar."""
-        random = self.random
-        gap = random.choice((0, 0, 0, 1, -1, 2, -2)) if random.random() < 0.9 else random.randint(-9, 9)
-        if self.wild and random.random() < 0.1:
-            gap = int(self.last * random.choice((-0.15, -0.03, -0.02, 0.02, 0.03, 0.15)))
-        opened = max(self.last + gap, self.start // 4)
-        closed = opened + random.randint(-4, 4)
-        high, low = max(opened, closed) + random.randint(0, 3), min(opened, closed) - random.randint(0, 3)
-        bid = [opened, high, low, closed]
-        spread = random.randint(0, 2)
-        ask = [price + spread + (random.random() < 0.2) for price in bid]
-        ask[1], ask[2] = max(ask), min(ask)
-        self.last = closed
-        return bid, ask
-
-    def row(self, first: bool, boundary: bool) -> dict[str, object]:
-        """The facts of the next row of this instrument: prices (or none), volume, financing, rates."""
-        random, step = self.random, self.instrument.price_step
-        self.boundaries += boundary
-        facts: dict[str, object] = {}
-        if self.instrument.conversion == "pair":
-            self.rate += random.randint(-30, 30)
-            known = first or random.random() > 0.04
-            facts["rate_open"] = self.rate / 100_000 if known else NAN
-            facts["rate_close"] = (self.rate + random.randint(-20, 20)) / 100_000 if known else NAN
-        if self.missing == 0 and not first and random.random() < 0.07:
-            self.missing = random.choice((1, 1, 2, 5, 6, 7, 9))
-        if self.missing > 0:
-            self.missing -= 1
-            facts["has_bar"] = False
-            return facts
-        bid, ask = self._steps()
-        facts["bid"], facts["ask"] = (_prices(bid, step), _prices(ask, step))
-        facts["volume"] = float(random.randint(1_000, 500_000)) if random.random() > 0.05 else random.choice((0.0, NAN))
-        if self.financed and self.boundaries:
-            nights = self.boundaries * random.choice((1, 1, 1, 3))
-            facts["finance_long"] = float(-nights * Decimal(repr(step)) * Decimal("0.7"))
-            facts["finance_short"] = float(nights * Decimal(repr(step)) * Decimal("0.3"))
-        self.boundaries = 0
-        return facts
-
-
-def _prices(steps: list[int], step: float) -> Prices:
-    opened, high, low, closed = (_price(s, step) for s in steps)
-    return opened, high, low, closed
-
-
-def _fraction(random: Random, instrument: RefInstrument, steps: int) -> float:
-    """A distance of 1 to 25 steps as a fraction of the price, the same for a whole run."""
-    return float(f"{random.choice(_DISTANCES) / steps:.4g}")
+def _fraction(random: Random, distances: tuple[float, ...], steps: int) -> float:
+    """A distance as a fraction of the price, the same for a whole run."""
+    return float(f"{random.choice(distances) / steps:.4g}")
 
 
 def _signals(
-    random: Random, instrument: RefInstrument, bar: RefBar, setting: RefRules, fractions: tuple[float, ...], busy: float
+    random: Random,
+    instrument: RefInstrument,
+    bar: RefBar,
+    setting: RefRules,
+    fractions: tuple[float, ...],
+    distances: tuple[float, ...],
+    *,
+    busy: float,
+    n: int,
 ) -> RefSignals:
     """Signals of one bar; distances are 1 to 25 steps, at times halves or nan."""
     if not bar.has_bar:
@@ -176,16 +140,17 @@ def _signals(
     step, close = instrument.price_step, bar.bid[3]
 
     def distance(kind: str, fraction: float = NAN) -> float:
-        steps = random.choice(_DISTANCES)
+        steps = random.choice(distances)
         if kind == "fraction":
             return fraction
         return float(f"{steps * step:.6g}") if random.random() > 0.02 else NAN
 
     def order_prices(away: int) -> tuple[float, float]:
-        """A price for a buy and one for a sell, `away` steps in the direction of the order; at times between steps."""
+        """A price for a buy and one for a sell, `away` steps to where each waits for it; at times between steps."""
         part = random.choice((0.0, 0.0, 0.4))
         ticks = round(close / step)
-        long, short = (float(f"{(ticks + d * away + part) * step:.10g}") for d in (1, -1))
+        signed = [d * away * (-1 if setting.kind_of(d) == "limit" else 1) for d in (1, -1)]
+        long, short = (float(f"{(ticks + steps + part) * step:.10g}") for steps in signed)
         return (long, short) if random.random() > 0.02 else (NAN, NAN)
 
     def level(field: str) -> float:
@@ -194,7 +159,11 @@ def _signals(
         levels = {"bars": float(random.randint(1, 6)), "entry_price": close + steps * step}
         return levels.get(field, steps * step) if random.random() > 0.02 else NAN
 
-    order = order_prices(random.randint(-1, 4) * (-1 if setting.order_kind == "limit" else 1))
+    def correlation() -> float:
+        """Its own with each instrument, not the other way round: no symmetry hides a wrong index."""
+        return round(random.uniform(-1.0, 1.0), 3) if random.random() > 0.03 else NAN
+
+    order = order_prices(random.randint(-1, 4))
     between = random.randint(-3, 3)
     long = random.random() < busy
     short = random.random() < (0.05 if long else busy)
@@ -216,6 +185,7 @@ def _signals(
         filter_code="hours" if random.random() < 0.04 else None,
         term_truth=random.random() < 0.6,
         levels=tuple(level(term.field) for term in setting.terms),
+        correlation=() if setting.correlation_limit is None else tuple(correlation() for _ in range(n)),
     )
 
 
@@ -229,20 +199,23 @@ def make_case(
     wild: bool,
     financed: bool,
     busy: float,
+    near: bool = False,
 ) -> RefCase:
     """One case from its settings; the same seed with fewer rows gives a prefix of the same rows.
+
+    `near`: stops and targets lie within the range of a bar.
 
     Sessions last 5 to 15 rows and are followed by nothing, a night or a weekend out of session; rows on which no
     instrument has a bar are left out, so that the clock has gaps in session as well.
     """
     random = Random(seed)
     instruments = [_POOL[i][0] for i in chosen]
-    markets = [_Market(*_POOL[i], Random(seed * 7 + i), wild, financed) for i in chosen]
+    distances = _NEAR if near else _DISTANCES
+    finer = setting.intrabar == "finer"
+    markets = [Market(*_POOL[i], Random(seed * 7 + i), wild=wild, financed=financed, finer=finer) for i in chosen]
     for market in markets:
         market.last += random.randint(-50, 50)
-    fractions = [
-        tuple(_fraction(random, i, m.last) for _ in range(3)) for i, m in zip(instruments, markets, strict=True)
-    ]
+    fractions = [tuple(_fraction(random, distances, m.last) for _ in range(3)) for m in markets]
     time_ns, session_ns, label, left = _START_NS, 0, 0, random.randint(3, 12)
     crossed = False
     bars: list[list[RefBar]] = []
@@ -254,7 +227,8 @@ def make_case(
         if any(bar.has_bar for bar in row):
             bars.append(row)
             each = zip(instruments, row, fractions, strict=True)
-            signals.append([_signals(random, i, b, setting, f, busy) for i, b, f in each])
+            n = len(instruments)
+            signals.append([_signals(random, i, b, setting, f, distances, busy=busy, n=n) for i, b, f in each])
         time_ns, session_ns, left = time_ns + setting.timeframe_ns, session_ns + setting.timeframe_ns, left - 1
         crossed = left == 0
         if crossed:
@@ -263,23 +237,56 @@ def make_case(
     return RefCase(instruments, bars, signals, setting, cash)
 
 
+def _unlimited(setting: RefRules) -> RefRules:
+    """The rules without what bounds a size, but the margin."""
+    return replace(setting, position_limit=None, max_order_notional=None, currency_exposure=None, margin_limit=None)
+
+
+def _unhalted(setting: RefRules) -> RefRules:
+    """The rules without what stops entries for long."""
+    setting = replace(setting, max_drawdown=None, daily_loss_limit=None, cooldown_bars=0)
+    return replace(setting, one_entry_per_session=False, max_positions=None)
+
+
 @st.composite
 def cases(draw: st.DrawFn, *, strained: bool = False) -> RefCase:
     """A market of 5 to 60 rows with 1 to 3 instruments, signals on it, and rules.
 
     `strained`: with all the margin used and gaps, so that margin calls, limits and the end of the equity are often met.
+    Of the others one in four is about what happens inside bars, one in four about exposure.
     """
-    setting = draw(rules())
+    setting, focus = draw(rules()), draw(st.sampled_from(("", "", "inside", "exposed")))
     if strained:
         value = draw(st.sampled_from((5.1, 12.7, 19.3, 27.9)))
-        setting = replace(setting, sizing="percent", size_value=value, position_limit=None, max_order_notional=None)
+        setting = replace(_unlimited(setting), sizing="percent", size_value=value)
+    elif focus == "inside":
+        setting = replace(
+            _unhalted(setting),
+            intrabar="finer",
+            order_kind=draw(st.sampled_from(("limit", "stop", "stop_limit", "market"))),
+            stop_kind=draw(st.sampled_from(("price", "fraction"))),
+            target_kind=draw(st.sampled_from(("price", "fraction"))),
+        )
+    elif focus == "exposed":
+        setting = replace(
+            _unhalted(_unlimited(setting)),
+            sizing="percent",
+            size_value=draw(st.sampled_from((0.97, 2.3, 7.3))),
+            currency_exposure=draw(st.sampled_from((0.677, 1.87, 5.3))),
+            margin_limit=draw(st.sampled_from((None, 0.119, 0.53))),
+        )
     return make_case(
         seed=draw(st.integers(0, 2**40)),
         n_rows=draw(st.integers(5, 60)),
-        chosen=draw(st.sampled_from(((0,), (1,), (2,), (3,), (0, 1), (2, 3), (3, 0), (0, 1, 2), (3, 2, 1)))),
+        chosen=draw(
+            st.sampled_from(
+                ((0,), (1,), (2,), (3,), (0, 1), (2, 3), (3, 0), (0, 1, 2), (3, 2, 1), (2, 4), (4, 0, 2), (1, 0, 4))
+            )
+        ),
         setting=setting,
         cash=draw(st.sampled_from((10_007.31, 1_000.37, 100_003.71))),
         wild=strained or draw(st.booleans()),
         financed=draw(st.booleans()),
         busy=draw(st.sampled_from((0.25, 0.1, 0.5))),
+        near=focus == "inside",
     )

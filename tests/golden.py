@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from tests.golden_account import ACCOUNT
+from tests.golden_finer import FINER
 from tests.golden_form import Golden
+from tests.golden_limits import LIMITS
 from tests.golden_orders import ORDERS
 from tests.golden_rules import RULES
 from tests.reference_data import RefResult
 
-CASES = [*ORDERS, *ACCOUNT, *RULES]
+CASES = [*ORDERS, *ACCOUNT, *RULES, *LIMITS, *FINER]
 
 
 def close(found: Decimal, written: str) -> bool:

@@ -21,7 +21,7 @@ def made_run(symbols=("EURUSD",), n_trades=40, seed=7):
         opened = np.append(1.1, close[:-1])
         high, low = np.maximum(opened, close) * 1.0005, np.minimum(opened, close) * 0.9995
         frame = pd.DataFrame({"open": opened, "high": high, "low": low, "close": close, "volume": 1.0}, index=index)
-        frame.attrs = {"sptrader.symbol": symbol, "sptrader.timeframe": "1h"}
+        frame.attrs = {"sptrader.symbol": symbol, "sptrader.timeframe": "1h", "sptrader.session": "fx"}
         bars[symbol] = frame.round(5)
     first = bars[symbols[0]]
     entries = 20 + 25 * np.arange(n_trades)
@@ -71,7 +71,7 @@ def made_run(symbols=("EURUSD",), n_trades=40, seed=7):
             account, trades, benchmark_return=0.01, bars_positioned=400, traded_notional=88_000.0, fees=fee
         ),
         trades=trades,
-        fills=pd.DataFrame({"price": bought, "ambiguous": [True, *[False] * (n_trades - 1)][:n_trades]}),
+        fills=made_fills(trades),
         equity=equity,
         decisions=decisions,
         bars=bars,
@@ -88,6 +88,32 @@ def made_run(symbols=("EURUSD",), n_trades=40, seed=7):
                 "win_rate": [0.5, 0.55] if n_trades else [np.nan, np.nan],
             }
         ),
-        warnings=("The spread is modelled.",),
+        limits={"max_drawdown": 0.15, "max_positions": 2.0, "position_limit": 0.5},
+        look_ahead=(),
+        trials=None,
+        folder=None,
+        warnings=("spread: modelled (from a constant).",),
         provenance={"data": {"EURUSD": "sha256:0123"}, "seed": 0},
     )
+
+
+def made_fills(trades):
+    """An opening and a closing fill for each of `trades`; the first opening is ambiguous."""
+    parts = [
+        pd.DataFrame(
+            {
+                "symbol": trades["symbol"],
+                "side": np.where((trades["side"] == "long") == (effect == "open"), "buy", "sell"),
+                "quantity": trades["quantity"],
+                "price": trades[f"{end}_price"],
+                "time": trades[f"{end}_time"],
+                "effect": effect,
+                "rate": 1.0,
+                "ambiguous": False,
+            }
+        )
+        for effect, end in (("open", "entry"), ("close", "exit"))
+    ]
+    fills = pd.concat(parts, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
+    fills["ambiguous"] = np.arange(len(fills)) == 0
+    return fills

@@ -1,7 +1,8 @@
 """The second engine: the rules of a bar in plain Python and decimals, slow and obvious, sharing no code with the first.
 
 `reference` runs rows of bars and signals and answers a `RefResult`. Where the rules leave room, the choice is said beside
-the line. Its parts: `reference_data` (plain input and output), `reference_book`, `reference_match`, and marking, risk and decisions here.
+the line. Its parts: `reference_data` (plain input and output), `reference_book`, `reference_protection`, `reference_match`,
+`reference_limits`, and marking, risk and decisions here.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from decimal import Decimal, localcontext
 
 from tests.reference_book import ONE, ZERO, Entry, Exit, exact, snap
 from tests.reference_data import RefBar, RefCase, RefDecision, RefInstrument, RefOrder, RefResult, RefRules, RefSignals
-from tests.reference_match import Match
+from tests.reference_limits import Limits
 
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
-class Engine(Match):
+class Engine(Limits):
     """One run: a fold of the verbs, each over all instruments before the next."""
 
     def mark(self) -> None:
@@ -39,12 +40,13 @@ class Engine(Match):
         """Equity, margins, peak of the row."""
         self.equity = self.balance
         for k, position in enumerate(self.positions):
-            self.margins[k] = ZERO
+            self.margins[k] = self.notionals[k] = ZERO
             if position is not None:
                 price = self.mark_of(k, position)
                 self.worth[k] = self.unrealised(k, position, price)
                 self.equity += self.worth[k]
-                self.margins[k] = position.quantity * price * self.rate(k, price) * self.margin_rate[k]
+                self.notionals[k] = position.quantity * price * self.rate(k, price)
+                self.margins[k] = self.notionals[k] * self.margin_rate[k]
         self.peak = max(self.peak, self.equity)
 
     def call_margin(self) -> None:
@@ -203,7 +205,7 @@ class Engine(Match):
             self.end_entry(k, "replaced", "replaced")
         if action.startswith("reverse"):
             self.order_exit(k, "signal")
-        kind, step = self.rules.order_kind, self.step[k]
+        kind, step = self.rules.kind_of(side), self.step[k]
         first, second = (None, None)
         if kind != "market":
             first = exact(signals.order_price[0 if side > 0 else 1])
@@ -222,91 +224,9 @@ class Engine(Match):
             reason="entry",
         )
         self.out.orders.append(order)
-        reserved = quantity * price * self.rate(k, price) * self.margin_rate[k]
-        self.entries[k] = Entry(order, signals, reserved, action.startswith("add"))
+        notional = quantity * price * self.rate(k, price)
+        self.entries[k] = Entry(order, signals, notional, notional * self.margin_rate[k], action.startswith("add"))
         self.conclude(k, action, "ordered", "entry", exit_, cap)
-
-    def refusal(self, k: int, side: int, signals: RefSignals) -> str:
-        rules, bar = self.rules, self.bar(k)
-        since = self.bars_since_loss[k]
-        taken = sum(
-            1
-            for j in range(len(self.instruments))
-            if j != k and (self.positions[j] is not None or self.entries[j] is not None)
-        )
-        checks = (
-            ("halted", self.ended or self.halted),
-            ("halted_for_the_day", self.day_halted),
-            (signals.filter_code or "", signals.filter_code is not None),
-            ("cooldown", since is not None and since < rules.cooldown_bars),
-            # The session of the decision, which may already be the next one, against that of the last entry's fill.
-            (
-                "session_entry",
-                rules.one_entry_per_session and not bar.session_ends and self.entered_session[k] == bar.session_label,
-            ),
-            ("max_positions", rules.max_positions is not None and taken >= rules.max_positions),
-            ("price_unknown", not all(price > 0 for price in self.order_prices(side, signals))),
-            ("rate_stale", self.instruments[k].conversion == "pair" and bar.rate_close != bar.rate_close),
-            ("distance_unknown", not all(distance > 0 for distance in self.distances(signals))),  # nan is not above 0
-        )
-        return next((reason for reason, applies in checks if applies), "")
-
-    def order_prices(self, side: int, signals: RefSignals) -> list[float]:
-        """The prices that an entry order of `side` needs."""
-        pairs = {"market": [], "stop_limit": [signals.order_price, signals.limit_price]}
-        return [p[0 if side > 0 else 1] for p in pairs.get(self.rules.order_kind, [signals.order_price])]
-
-    def distances(self, signals: RefSignals) -> list[float]:
-        """The distances that an entry needs."""
-        rules = self.rules
-        kinds = (
-            (rules.stop_kind, signals.stop),
-            (rules.target_kind, signals.target),
-            (rules.trail_kind, signals.trail),
-        )
-        return [distance for kind, distance in kinds if kind != "none"]
-
-    def size(
-        self, k: int, side: int, price: Decimal, signals: RefSignals, *, reversing: bool
-    ) -> tuple[Decimal | None, str]:
-        """The quantity on the lot step (None: what it is made from is not known), and the name of the lowest cap that bound it."""
-        rules, rate, value = self.rules, self.rate(k, price), exact(self.rules.size_value)
-        unit = price * rate
-        if rules.sizing == "units":
-            units = value
-        elif rules.sizing == "notional":
-            units = value / unit
-        elif rules.sizing == "percent":
-            units = self.equity * value / unit
-        elif rules.sizing == "risk":
-            # What is risked is the distance of the stop, of the trailing stop when there is no other.
-            kind, distance = (rules.stop_kind, signals.stop)
-            if kind == "none":
-                kind, distance = (rules.trail_kind, signals.trail)
-            if kind == "none":
-                return None, ""
-            units = self.equity * value / (exact(distance) * (price if kind == "fraction" else ONE) * rate)
-        elif not signals.volatility > 0:
-            return None, ""
-        else:
-            units = self.equity * value / (exact(signals.volatility) * rate)
-        position = self.positions[k]
-        held = position.quantity * unit if position is not None and not reversing else ZERO
-        free = self.equity - sum(self.margins)
-        free -= sum(e.reserved for j, e in enumerate(self.entries) if e is not None and j != k)  # its own is replaced
-        if reversing:
-            free += self.margins[k]
-        caps = [("margin", free / (unit * self.margin_rate[k]))]
-        if rules.max_order_notional is not None:
-            caps.insert(0, ("max_order_notional", exact(rules.max_order_notional) / unit))
-        if rules.position_limit is not None:
-            caps.insert(0, ("position_limit", (exact(rules.position_limit) * self.equity - held) / unit))
-        bound = ""
-        for name, cap in caps:
-            if cap < units:
-                units, bound = cap, name
-        units = max(units, ZERO)
-        return snap(units, exact(self.instruments[k].lot_step), up=False), bound
 
     def run(self) -> RefResult:
         rows, out = len(self.case.bars), self.out

@@ -67,6 +67,7 @@ class Entry:
 
     order: RefOrder
     strategy_distances: RefSignals
+    notional: Decimal  # account money, at the decision
     reserved: Decimal
     adding: bool
     session: int | None = None
@@ -99,6 +100,7 @@ class Book:
         self.last_bar: list[int | None] = [None] * n
         self.last_mark: list[tuple[Decimal, Decimal]] = [(ZERO, ZERO)] * n  # bid close, ask close
         self.margins = [ZERO] * n
+        self.notionals = [ZERO] * n  # of the positions at the last mark, account money, above zero
         self.worth = [ZERO] * n  # unrealised P&L at the last mark
         self.entered_session: list[int | None] = [None] * n
         self.bars_since_loss: list[int | None] = [None] * n
@@ -234,7 +236,7 @@ class Book:
                 mfe=position.mfe,
             )
         )
-        self.positions[k], self.margins[k] = None, ZERO
+        self.positions[k], self.margins[k], self.notionals[k] = None, ZERO, ZERO
         if pnl < 0:
             self.bars_since_loss[k] = 0
         decided, self.exits[k] = self.exits[k], None

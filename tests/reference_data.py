@@ -12,11 +12,15 @@ MINUTE_NS = 60_000_000_000
 HOUR_NS = 60 * MINUTE_NS
 
 Prices = tuple[float, float, float, float]  # open, high, low, close
+Inner = tuple[Prices, Prices]  # bid and ask of a finer bar; a tick has four equal prices
 
 
 @dataclass(frozen=True)
 class RefInstrument:
-    """What is traded. `conversion` says how a quote amount becomes account money: `quote`, `base` or `pair`."""
+    """What is traded. `conversion` says how a quote amount becomes account money: `quote`, `base` or `pair`.
+
+    `base` and `quote` are its currencies; empty where it has none or where that is the account's own.
+    """
 
     symbol: str
     price_step: float = 0.00001
@@ -25,6 +29,8 @@ class RefInstrument:
     contract_size: float = 100_000.0
     margin_rate: float = 0.05
     conversion: str = "quote"
+    base: str = ""
+    quote: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class RefBar:
     unknown. `finance_long` and `finance_short` are the sums received (positive) or paid by one unit held
     over the boundaries in (previous open, this open], quote currency. `rate_open` and `rate_close` are account money per
     quote unit for `conversion="pair"`; nan is a stale rate: amounts use the last known one, entries are refused.
+    `inner` are the finer bars inside this one, in order; none where they are not known.
     """
 
     time_ns: int
@@ -50,6 +57,7 @@ class RefBar:
     finance_short: float = 0.0
     rate_open: float = NAN
     rate_close: float = NAN
+    inner: tuple[Inner, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class RefSignals:
     `order_price` is the limit price of limit orders, else the stop price; `limit_price` is the limit of stop-limit orders. Prices and
     distances for a long come from the first of a pair, for a short from the second, where a pair is given.
     `filter_code` names the filter that refuses an entry here, None lets it pass. `levels` are what the comparisons of
-    `RefRules.terms` compare with.
+    `RefRules.terms` compare with. `correlation` is that of this instrument's entry with each instrument, in their order.
     """
 
     enter_long: bool = False
@@ -78,6 +86,7 @@ class RefSignals:
     filter_code: str | None = None
     term_truth: bool = True
     levels: tuple[float, ...] = ()
+    correlation: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,13 +104,19 @@ class RefComparison:
 
 @dataclass(frozen=True)
 class RefRules:
-    """Every setting of execution, exits, sizing and risk. None and 0 switch a limit off."""
+    """Every setting of execution, exits, sizing and risk. None and 0 switch a limit off.
+
+    A `short_` setting is that of sells; None is the same as that of buys.
+    """
 
     timeframe_ns: int = HOUR_NS
-    intrabar: str = "pessimistic"  # optimistic
+    intrabar: str = "pessimistic"  # optimistic, finer
     order_kind: str = "market"  # limit, stop, stop_limit
     time_in_force: str = "gtc"  # day, ioc
     expires_bars: int = 0
+    short_order_kind: str | None = None
+    short_time_in_force: str | None = None
+    short_expires_bars: int | None = None
     stop_kind: str = "none"  # price, fraction
     target_kind: str = "none"
     trail_kind: str = "none"
@@ -120,11 +135,26 @@ class RefRules:
     fee_minimum: float = 0.0
     position_limit: float | None = None
     max_order_notional: float | None = None
+    currency_exposure: float | None = None  # fraction of equity
+    margin_limit: float | None = None  # fraction of equity
+    correlation_limit: float | None = None
     max_positions: int | None = None
     max_drawdown: float | None = None
     daily_loss_limit: float | None = None
     cooldown_bars: int = 0
     one_entry_per_session: bool = False
+
+    def kind_of(self, side: int) -> str:
+        """The kind of the entry orders of `side`."""
+        return self.order_kind if side > 0 or self.short_order_kind is None else self.short_order_kind
+
+    def force_of(self, side: int) -> str:
+        """The time in force of the entry orders of `side`."""
+        return self.time_in_force if side > 0 or self.short_time_in_force is None else self.short_time_in_force
+
+    def bars_of(self, side: int) -> int:
+        """After how many bars the entry orders of `side` expire; 0 is never."""
+        return self.expires_bars if side > 0 or self.short_expires_bars is None else self.short_expires_bars
 
 
 @dataclass(frozen=True)

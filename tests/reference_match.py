@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.reference_book import Book, Entry, Exit, Position, Side, exact, snap
-from tests.reference_data import HOUR_NS, RefFill
+from tests.reference_book import Entry, Exit, Side, exact
+from tests.reference_data import HOUR_NS
+from tests.reference_protection import Protection
 
 
-class Match(Book):
+class Match(Protection):
     """What the market does to orders and positions on one row: financing, exits, then entries."""
 
     def finance(self) -> None:
@@ -35,54 +36,6 @@ class Match(Book):
             if found is not None:
                 self.close(k, found)
 
-    def working_stop(self, k: int, position: Position) -> tuple[Decimal | None, str]:
-        """The tighter of the fixed stop and the trailing level; the fixed one when they are equal."""
-        d, stop, reason = position.direction, position.stop, "stop_loss"
-        if position.trail is not None:
-            level = snap(position.best - d * position.trail, self.step[k], up=d < 0)
-            if stop is None or d * (level - stop) > 0:
-                stop, reason = level, "trailing_stop"
-        return stop, reason
-
-    def child_of_whole_bar(self, k: int, position: Position) -> Exit | None:
-        d, target = position.direction, position.target
-        prices = self.side(k, -d)
-        stop, reason = self.working_stop(k, position)
-        if stop is not None and d * (prices.open - stop) <= 0:
-            return Exit(prices.open, True, reason)
-        if target is not None and d * (prices.open - target) >= 0:
-            return Exit(prices.open, False, "take_profit")
-        reaches_stop = stop is not None and d * (prices.far(-d) - stop) <= 0
-        reaches_target = target is not None and d * (prices.far(d) - target) >= 0
-        both = reaches_stop and reaches_target
-        if reaches_target and (not reaches_stop or self.rules.intrabar == "optimistic"):
-            return Exit(target, False, "take_profit", both)
-        if reaches_stop:
-            return Exit(stop, True, reason, both)
-        return None
-
-    def child_after_inside_entry(self, k: int, position: Position, by_stop: bool, entry_fill: RefFill) -> Exit | None:
-        d, target = position.direction, position.target
-        prices = self.side(k, -d)
-        stop, reason = self.working_stop(k, position)
-        reaches_stop = stop is not None and d * (prices.far(-d) - stop) <= 0
-        closes_stop = stop is not None and d * (prices.close - stop) <= 0
-        reaches_target = target is not None and d * (prices.far(d) - target) >= 0
-        closes_target = target is not None and d * (prices.close - target) >= 0
-        # A stop so near that it lies outside the side it trades on (inside the spread) fills inside the bar.
-        at = None if stop is None else (min(stop, prices.high) if d > 0 else max(stop, prices.low))
-        optimistic = self.rules.intrabar == "optimistic"
-        # A bar comes through a limit before it reaches the stop; after an entry by a stop only its close tells.
-        certain = reaches_stop and (closes_stop or not by_stop)
-        if optimistic and reaches_target:
-            return Exit(target, False, "take_profit", reaches_stop or not closes_target)
-        if certain or (reaches_stop and not optimistic):
-            return Exit(at, True, reason, reaches_target or not certain)
-        if closes_target:
-            return Exit(target, False, "take_profit")
-        entry_fill.ambiguous = reaches_stop or reaches_target
-        return None
-
     def match_entries(self) -> None:
         for k, entry in enumerate(self.entries):
             if entry is None or not self.bar(k).has_bar:
@@ -100,8 +53,11 @@ class Match(Book):
             found = self.entry_price(k, entry)
             if found is not None:
                 self.fill_entry(k, entry, *found)
-            elif self.rules.time_in_force == "ioc" or entry.bars == self.rules.expires_bars:
+            elif self.force(entry) == "ioc" or entry.bars == self.rules.bars_of(entry.order.side):
                 self.end_entry(k, "expired", "expired")
+
+    def force(self, entry: Entry) -> str:
+        return self.rules.force_of(entry.order.side)
 
     def waited_too_long(self, k: int) -> bool:
         """Whether the gap before this bar was too long."""
@@ -114,12 +70,12 @@ class Match(Book):
         """Whether this bar is in a later session than the first bar that a day order met."""
         if entry.session is None:
             entry.session = self.bar(k).session_label
-        return self.rules.time_in_force == "day" and self.bar(k).session_label != entry.session
+        return self.force(entry) == "day" and self.bar(k).session_label != entry.session
 
     def entry_price(self, k: int, entry: Entry) -> tuple[Decimal, bool, bool, bool] | None:
         """(price, slips, at the open, by a stop inside the bar), or None when this bar does not fill it."""
         order, d = entry.order, entry.order.side
-        prices, whole = self.side(k, d), self.rules.time_in_force != "ioc"
+        prices, whole = self.side(k, d), self.force(entry) != "ioc"
         stop, limit = order.stop_price, order.limit_price
         if order.kind == "market":
             return prices.open, True, True, False
@@ -160,7 +116,7 @@ class Match(Book):
         found = (
             self.child_of_whole_bar(k, position)
             if at_open
-            else self.child_after_inside_entry(k, position, by_stop, fill)
+            else self.child_after_inside_entry(k, position, by_stop, raw, fill)
         )
         if found is not None:
             self.close(k, found)

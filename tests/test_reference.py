@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 
 from tests.generators import cases
 from tests.golden import CASES, differences
 from tests.golden_form import Golden
 from tests.reference import reference, run_case
 from tests.reference_data import RefCase
+from tests.reference_tally import tally
 
 TINY = Decimal("1e-24")  # sums here have 28 digits
 some = settings(
@@ -82,3 +84,32 @@ def test_fills_without_slippage_are_inside_their_bar_and_on_the_steps(case: RefC
             prices = bar.ask if fill.quantity > 0 else bar.bid
             assert Decimal(repr(prices[2])) <= fill.price <= Decimal(repr(prices[1]))
         assert fill.price % Decimal(repr(case.instruments[k].price_step)) == 0
+
+
+OFTEN = (
+    *(f"cap: {cap}" for cap in ("margin", "margin_limit", "currency_exposure", "max_order_notional", "position_limit")),
+    *(f"refused under the cap: {cap}" for cap in ("currency_exposure", "margin_limit", "margin")),
+    *(f"refused: {reason}" for reason in ("correlation_limit", "max_positions", "price_unknown")),
+    *(f"order: sell {kind} unlike buys, filled" for kind in ("market", "limit", "stop", "stop_limit")),
+    *(f"order: {side} {kind}, expired" for side in ("buy", "sell") for kind in ("limit", "stop", "stop_limit")),
+    *(f"entry by a {kind}: in {where}" for kind in ("limit", "stop") for where in ("none", "the first", "a later")),
+    *(f"after an entry inside: {end}" for end in ("stop_loss", "stop_loss ambiguous", "take_profit", "trailing_stop")),
+    "after an entry inside: nothing, undecided",
+    "after an entry inside: take_profit ambiguous, undecided",
+    *(f"after an entry through an open: {end}" for end in ("nothing", "stop_loss", "take_profit", "trailing_stop")),
+    *(f"walk: {end}" for end in ("nothing", "stop_loss", "stop_loss at an open", "stop_loss of both")),
+    *(f"walk: {end}" for end in ("take_profit", "take_profit at an open", "trailing_stop")),
+)
+
+
+def test_generated_cases_meet_each_limit_and_each_way_through_finer_bars() -> None:
+    met: Counter[str] = Counter()
+
+    @seed(7)
+    @settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(cases())
+    def draw(case: RefCase) -> None:
+        met.update(tally(case))
+
+    draw()
+    assert {word: met[word] for word in OFTEN if met[word] < 3} == {}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, components, data, lab, runs, strategies
+from sptrader.cli import backtest, batch, components, data, lab, runs, strategies
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -35,6 +35,7 @@ def _options(
 
 app.command("demo")(backtest.demo)
 app.command("backtest")(backtest.backtest)
+app.command("batch")(batch.batch)
 app.command("report")(runs.report)
 app.command("lab")(lab.lab)
 app.add_typer(data.app, name="data")

@@ -6,7 +6,7 @@ import math
 
 from sptrader.jit import compiled, inlined
 from sptrader.kernel.book import end_order
-from sptrader.kernel.prices import rate_at, snapped_down, snapped_up
+from sptrader.kernel.prices import for_side, rate_at, snapped_down, snapped_up
 from sptrader.kernel.sizing import capped_units, wanted_units
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
@@ -22,6 +22,7 @@ from sptrader.kernel.state import (
     CAP,
     CLOSE,
     COOLING_DOWN,
+    CORRELATED,
     DAY_HALTED,
     DISTANCE_UNKNOWN,
     ENTER_LONG,
@@ -47,6 +48,7 @@ from sptrader.kernel.state import (
     IS_DAY_HALTED,
     LEAVE,
     LIMIT,
+    LIMIT_CORRELATION,
     LIMIT_POSITIONS,
     LIMIT_TO_BUY,
     LIMIT_TO_SELL,
@@ -201,7 +203,7 @@ def strongest(n_instruments, a):
 
 
 @compiled
-def decide_entry(a, p):
+def decide_entry(correlation, n_instruments, i, t, a, p):
     """Place the candidate's entry order, or refuse it; the checks stand in the order in which they are asked."""
     action = p[ACTION]
     direction = 1.0 if action == ENTER_LONG or action == REVERSE_LONG else -1.0
@@ -213,8 +215,11 @@ def decide_entry(a, p):
     trail = distance(p[TRAIL_COLUMN], p[TRAIL_FRACTION], price)
     limit, trigger = entry_prices(direction, a, p)
     reason = forbidden(is_reversal, a, p)
+    is_bound = reason == NOTHING and a[LIMIT_CORRELATION] < math.inf
+    if is_bound and is_correlated(correlation, direction, n_instruments, i, t, a):
+        reason = CORRELATED
     if reason == NOTHING:
-        kind = a[ORDER_TYPE]
+        kind = for_side(ORDER_TYPE, direction, a)
         is_priced = price > 0.0 and (kind == MARKET or kind == STOP_ENTRY or limit > 0.0)
         is_priced = is_priced and (kind == MARKET or kind == LIMIT or trigger > 0.0)
         if not is_priced:
@@ -237,7 +242,7 @@ def decide_entry(a, p):
         if math.isnan(wanted) or math.isinf(wanted):
             reason = SIZE_UNKNOWN
         else:
-            units, cap = capped_units(wanted, price * rate, is_reversal, a, p)
+            units, cap = capped_units(wanted, price * rate, direction, is_reversal, n_instruments, i, a, p)
             p[CAP] = cap
             if not (units >= p[MIN_QUANTITY]):
                 reason = BELOW_MINIMUM
@@ -307,6 +312,21 @@ def forbidden(is_reversal, a, p):
     return NOTHING
 
 
+@compiled
+def is_correlated(correlation, direction, n_instruments, i, t, a):
+    """Return whether an entry of `direction` in instrument `i` goes together too closely with another's position or entry."""
+    for k in range(n_instruments):
+        if k != i:
+            p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
+            found = direction * correlation[i, k, min(t, correlation.shape[2] - 1)]
+            held = 0.0 if p[QUANTITY] == 0.0 else (1.0 if p[QUANTITY] > 0.0 else -1.0)
+            if held != 0.0 and not (held * found <= a[LIMIT_CORRELATION]):
+                return True
+            if p[SIDE] != 0.0 and not (p[SIDE] * found <= a[LIMIT_CORRELATION]):
+                return True
+    return False
+
+
 @inlined
 def place(units, direction, is_reversal, limit, trigger, stop, target, trail, notional, a, p):
     """Write the entry order into the ORDER fields and reserve its margin and slot."""
@@ -324,7 +344,7 @@ def place(units, direction, is_reversal, limit, trigger, stop, target, trail, no
     p[ORDER_QUANTITY] = units
     p[ORDER_LIMIT] = limit
     p[ORDER_STOP] = trigger
-    p[ORDER_LEFT] = a[ORDER_BARS]
+    p[ORDER_LEFT] = for_side(ORDER_BARS, direction, a)
     p[ORDER_SESSION] = 0.0
     p[IS_ADD] = 1.0 if is_add else 0.0
     p[STOP_DISTANCE] = stop

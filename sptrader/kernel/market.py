@@ -31,8 +31,9 @@ import numpy as np
     F_STOP,
     F_TARGET,
     F_TRAIL,
-) = range(23)
-FILL_COLUMNS = 23
+    F_INSIDE,
+) = range(24)
+FILL_COLUMNS = 24
 
 # columns of a row of `Books.orders`: an entry order that was placed (quantity not 0) or that ended unfilled (quantity 0)
 O_BAR, O_INSTRUMENT, O_QUANTITY, O_LIMIT, O_STOP, O_REASON, O_IS_REVERSAL = range(7)
@@ -48,6 +49,8 @@ class Market(NamedTuple):
     `price` (i, n, 8): bid open high low close, ask open high low close; nan where the instrument has no bar.
     `volume` (i, n). `flags` (i, n): bits of `state`. `rate` (i, n or 1, 2): the conversion pair's mid at open and close.
     `nights` (i, n or 1, 2): financing of a long and a short unit at this open, quote currency.
+    `finer` (m, 8): finer bars, prices as in `price`; those inside bar t of instrument i are the rows from `finer_at[i, t]` to
+    `finer_at[i, t + 1]` (i, n + 1), (i, 1) where there are none.
     """
 
     price: Any
@@ -55,6 +58,8 @@ class Market(NamedTuple):
     flags: Any
     rate: Any
     nights: Any
+    finer: Any
+    finer_at: Any
 
 
 class Orders(NamedTuple):
@@ -63,6 +68,7 @@ class Orders(NamedTuple):
     `signal` (i, n, L): bits LONG_ENTRY, SHORT_ENTRY, LONG_EXIT, SHORT_EXIT. `strength` (i, n or 1, L). `refused` (i, n or 1): the
     reason code of the filter that refuses entries, 0 for none. `stop`, `target`, `trail` (i, n or 1, L): distances in price
     units. `limit`, `trigger` (i, n or 1, L, 2): prices of entry orders to buy and to sell. `volatility` (i, n or 1, L): price units.
+    `correlation` (i, i, n or 1): of the returns of two instruments, asked for where one enters.
     `terms` (k, 4): exit terms that look at the position: side, field, comparison, first of its term; `term_truth` (k, i, n, L) of the
     columns' part and `term_right` (k, i, n or 1, L) what the field is compared with.
     """
@@ -76,6 +82,7 @@ class Orders(NamedTuple):
     limit: Any
     trigger: Any
     volatility: Any
+    correlation: Any
     terms: Any
     term_truth: Any
     term_right: Any
@@ -115,3 +122,8 @@ def make_books(n_instruments: int, n_bars: int, *, n_rows: int = 4096) -> Books:
         orders=np.empty((n_rows, ORDER_COLUMNS)),
         counts=np.zeros(2, np.int64),
     )
+
+
+def no_finer(n_instruments: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make `Market.finer` and `Market.finer_at` of a market without finer bars."""
+    return np.empty((0, 8)), np.zeros((n_instruments, 1), np.int64)

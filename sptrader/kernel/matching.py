@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from sptrader.jit import compiled, inlined
-from sptrader.kernel.prices import buy_fill, fee_of, rate_at, sell_fill, snapped_down, snapped_up
+from sptrader.kernel.finer import walk
+from sptrader.kernel.levels import NEITHER, STOPPED, UNDECIDED, settled
+from sptrader.kernel.prices import buy_fill, fee_of, for_side, rate_at, sell_fill, snapped_down, snapped_up
 from sptrader.kernel.state import (
     ACCOUNT_FIELDS,
     ASK_CLOSE,
@@ -39,6 +41,7 @@ from sptrader.kernel.state import (
     INSTRUMENT_FIELDS,
     IS_ADD,
     IS_AMBIGUOUS,
+    IS_FINER,
     IS_INSIDE,
     IS_TRIGGERED,
     MAE,
@@ -108,12 +111,11 @@ def fill_at_open(a, p):
 
 
 @compiled
-def match_protection(is_inside, a, p):
-    """Fill the stop or the target of the position.
+def match_protection(market, i, t, is_inside, a, p):
+    """Fill the stop or the target of the position where bar `t` of instrument `i` reaches it.
 
-    They have worked since the open, unless `is_inside` says how the position was entered or added to inside the bar. What
-    of the bar came before that is not known: the stop counts when the bar reaches it, the target when the close does.
-    Optimistic: the target counts when the bar reaches it, and after an entry by a stop the stop when the close does.
+    They have worked since the open, unless `is_inside` says that the position was entered or added to inside the bar. With
+    IS_FINER the finer bars are asked what the bar cannot decide.
     """
     side = 1.0 if p[QUANTITY] > 0.0 else -1.0
     first = BID_OPEN if side > 0.0 else ASK_OPEN
@@ -134,29 +136,21 @@ def match_protection(is_inside, a, p):
         if not (stop >= level):
             stop, reason = level, TRAILING_STOP
     target = side * p[TARGET]
-    is_stopped = worst <= stop
-    is_target = best >= target
-    # a bar comes through a limit before it reaches the stop; after an entry by a stop only the close tells
-    is_certain = p[IS_INSIDE] != BY_STOP or close <= stop
-    if is_stopped or is_target:
-        if not is_inside:
-            if open_ <= stop:
-                fill_exit(side * open_, True, reason, False, a, p)
-            elif open_ >= target:
-                fill_exit(side * open_, False, TAKE_PROFIT, False, a, p)
-            elif is_stopped and not (is_target and a[OPTIMISTIC] > 0.0):
-                fill_exit(side * stop, True, reason, is_target, a, p)
-            else:
-                fill_exit(side * target, False, TAKE_PROFIT, is_stopped, a, p)
-        elif is_target and a[OPTIMISTIC] > 0.0:
-            fill_exit(side * target, False, TAKE_PROFIT, is_stopped or close < target, a, p)
-        elif is_stopped and (a[OPTIMISTIC] == 0.0 or is_certain):
-            # a stop inside the spread fills where the bar was, not above it
-            fill_exit(side * min(stop, best), True, reason, is_target or not is_certain, a, p)
-        elif close >= target:
-            fill_exit(side * target, False, TAKE_PROFIT, False, a, p)
-        else:
+    if worst <= stop or best >= target:
+        by = p[IS_INSIDE] if is_inside else 0.0
+        is_optimistic = a[OPTIMISTIC] > 0.0
+        verdict, raw, is_ambiguous = settled(by, is_optimistic, open_, close, best, worst, stop, target)
+        if a[IS_FINER] > 0.0 and (is_inside or is_ambiguous) and t + 1 < market.finer_at.shape[1]:
+            begin, end = market.finer_at[i, t], market.finer_at[i, t + 1]
+            is_told, told, at, is_doubtful = walk(market.finer, begin, end, by, side, side * p[FILL_RAW], stop, target)
+            if is_told:
+                verdict, raw, is_ambiguous = told, at, is_doubtful
+        if verdict == UNDECIDED:
             p[IS_AMBIGUOUS] = 1.0
+        elif verdict == STOPPED:
+            fill_exit(side * raw, True, reason, is_ambiguous, a, p)
+        elif verdict != NEITHER:
+            fill_exit(side * raw, False, TAKE_PROFIT, is_ambiguous, a, p)
 
 
 @compiled
@@ -200,12 +194,12 @@ def match_entry(n_instruments, a, p):
     elif p[QUANTITY] * side >= 0.0:
         if p[ORDER_SESSION] == 0.0:
             p[ORDER_SESSION] = a[SESSION]
-        if a[ORDER_DAY] > 0.0 and p[ORDER_SESSION] != a[SESSION]:
+        if for_side(ORDER_DAY, side, a) > 0.0 and p[ORDER_SESSION] != a[SESSION]:
             p[GONE] = EXPIRED
         else:
             work_entry(side, n_instruments, a, p)
             p[ORDER_LEFT] -= 1.0
-            is_over = not (p[ORDER_LEFT] > 0.0) or a[ORDER_AT_OPEN] > 0.0
+            is_over = not (p[ORDER_LEFT] > 0.0) or for_side(ORDER_AT_OPEN, side, a) > 0.0
             if is_over and p[FILL] == 0.0 and p[GONE] == NOTHING:
                 p[GONE] = EXPIRED
 
@@ -219,7 +213,7 @@ def work_entry(side, n_instruments, a, p):
         high, low = p[ASK_HIGH], p[ASK_LOW]
     else:
         high, low = -p[BID_LOW], -p[BID_HIGH]
-    kind = a[ORDER_TYPE]
+    kind = for_side(ORDER_TYPE, side, a)
     limit, stop = side * p[ORDER_LIMIT], side * p[ORDER_STOP]
     raw, is_slipping, inside = math.nan, False, 0.0
     if kind == MARKET:
@@ -244,7 +238,7 @@ def work_entry(side, n_instruments, a, p):
         raw = open_
     elif low <= limit:
         raw, inside = limit, BY_LIMIT
-    if not math.isnan(raw) and (inside == 0.0 or a[ORDER_AT_OPEN] == 0.0):
+    if not math.isnan(raw) and (inside == 0.0 or for_side(ORDER_AT_OPEN, side, a) == 0.0):
         fill_entry(side * raw, is_slipping, inside, n_instruments, a, p)
 
 

@@ -14,7 +14,9 @@ from sptrader.kernel.state import (
     IS_QUOTE,
     LOT_BOTTOM,
     LOT_TOP,
+    ORDER_TYPE,
     RATE_KIND,
+    SHORT_ORDER_TYPE,
     SLIP_PRICE,
     SLIP_RANGE,
     SLIP_VOLUME,
@@ -36,6 +38,12 @@ def snapped_up(price, top, bottom):
 def snapped_down(price, top, bottom):
     """Return `price` on the step top / bottom, downwards unless it is on one."""
     return math.floor(price * bottom / top + TOLERANCE) * top / bottom
+
+
+@inlined
+def for_side(field, side, a):
+    """Return what the account says of entries of that side: ORDER_TYPE and the three after it are said for both."""
+    return a[field] if side > 0.0 else a[field + (SHORT_ORDER_TYPE - ORDER_TYPE)]
 
 
 @inlined

@@ -16,6 +16,7 @@ from sptrader.kernel.market import (
     F_HALF,
     F_HELD,
     F_HELD_QUANTITY,
+    F_INSIDE,
     F_INSTRUMENT,
     F_MAE,
     F_MFE,
@@ -61,6 +62,7 @@ from sptrader.kernel.state import (
     HELD,
     INSTRUMENT_FIELDS,
     IS_AMBIGUOUS,
+    IS_INSIDE,
     MAE,
     MFE,
     ORDER_LIMIT,
@@ -116,6 +118,7 @@ def keep_fill(fills, counts, i, t, p):
     row[F_ENTRY_SPREAD] = p[ENTRY_SPREAD]
     row[F_ENTRY_SLIPPAGE] = p[ENTRY_SLIPPAGE]
     row[F_FINANCED] = p[FINANCED]
+    row[F_INSIDE] = p[IS_INSIDE]
     counts[N_FILLS] += 1
 
 

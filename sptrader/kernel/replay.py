@@ -101,25 +101,20 @@ def step(market, orders, books, keeps, n, t, j, a):
                 is_working = is_working or side != 0.0
                 if q != 0.0 and (flags & NIGHTS != 0 or may_leave(p)):
                     observe_nights(market.nights, i, t, p)
-                    match_exit(books.fills, books.counts, keeps, i, t, a, p)
+                    match_exit(market, books.fills, books.counts, keeps, i, t, a, p)
     if is_working:
-        match_entries(books.fills, books.counts, keeps, n, t, a)
+        match_entries(market, books.fills, books.counts, keeps, n, t, a)
+    conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first)
+
+
+@inlined
+def conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first):
+    """Mark, watch and decide on bar `t`, after its fills. `is_idle`: nothing is held, working or asked for."""
     if is_idle and not is_first and a[EQUITY] == a[CASH]:  # as it was watched on the bar before
         if keeps:
             keep_mark(books, t, a)
         return
-    a[EQUITY] = a[CASH]
-    a[USED_MARGIN] = 0.0
-    if not is_idle:
-        for i in range(n):
-            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
-            if p[QUANTITY] != 0.0:
-                if market.flags[i, t] & HAS_BAR != 0:
-                    mark(a, p)
-                else:
-                    observe_rate(market.rate, i, t, p)
-                    mark_again(p)
-                add_mark(a, p)
+    mark_all(market, n, t, a, is_idle)
     watch(n, a)
     if not is_idle:
         is_entering = False
@@ -143,20 +138,37 @@ def step(market, orders, books, keeps, n, t, j, a):
         keep_bar(books, n, t, a)
 
 
+@inlined
+def mark_all(market, n, t, a, is_idle):
+    """Add up the account as it stands at the close of bar `t`."""
+    a[EQUITY] = a[CASH]
+    a[USED_MARGIN] = 0.0
+    if not is_idle:
+        for i in range(n):
+            p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
+            if p[QUANTITY] != 0.0:
+                if market.flags[i, t] & HAS_BAR != 0:
+                    mark(a, p)
+                else:
+                    observe_rate(market.rate, i, t, p)
+                    mark_again(p)
+                add_mark(a, p)
+
+
 @compiled
-def match_exit(fills, counts, keeps, i, t, a, p):
+def match_exit(market, fills, counts, keeps, i, t, a, p):
     """Finance the position and let its exit and what protects it meet the bar."""
     if int(p[FLAGS]) & NIGHTS != 0:
         finance(a, p)
     if p[WANT] != STAY:
         fill_at_open(a, p)
     else:
-        match_protection(False, a, p)
+        match_protection(market, i, t, False, a, p)
     settle(fills, counts, keeps, i, t, a, p)
 
 
 @compiled
-def match_entries(fills, counts, keeps, n, t, a):
+def match_entries(market, fills, counts, keeps, n, t, a):
     """Let the working entries of all instruments meet the bar, and then what protects those that filled."""
     for i in range(n):
         p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
@@ -164,7 +176,7 @@ def match_entries(fills, counts, keeps, n, t, a):
             match_entry(n, a, p)
             if p[FILL] != 0.0:
                 settle(fills, counts, keeps, i, t, a, p)
-                match_protection(p[IS_INSIDE] != 0.0, a, p)
+                match_protection(market, i, t, p[IS_INSIDE] != 0.0, a, p)
                 if keeps and p[FILL] == 0.0 and p[IS_AMBIGUOUS] > 0.0:
                     mark_ambiguous(fills, counts)
                 p[IS_AMBIGUOUS] *= 1.0 if p[FILL] != 0.0 else 0.0
@@ -182,7 +194,7 @@ def decide_entries(orders, rows, counts, keeps, n, t, j, a):
         i = strongest(n, a)
         if i >= 0:
             p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
-            decide_entry(a, p)
+            decide_entry(orders.correlation, n, i, t, a, p)
             if keeps and p[OUTCOME] == ORDERED and p[ACTION] != LEAVE:
                 if p[GONE] != NOTHING:  # it replaced one
                     keep_gone(rows, counts, i, t, p)

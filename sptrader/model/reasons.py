@@ -48,6 +48,9 @@ class Reason(IntEnum):
     CANCELLED_BY_EXIT = 45
     REPLACED = 46
     SIZE_UNKNOWN = 47
+    MARGIN_LIMIT = 48
+    CURRENCY_EXPOSURE = 49
+    CORRELATION_LIMIT = 50
     CONDITIONS_NOT_MET = 60
     NO_POSITION = 61
     OCO = 62
@@ -106,6 +109,9 @@ _SENTENCES = {
     Reason.CANCELLED_BY_EXIT: "an exit cancelled the order",
     Reason.REPLACED: "a newer entry order took its place",
     Reason.SIZE_UNKNOWN: "the size could not be worked out from what was known",
+    Reason.MARGIN_LIMIT: "the limit on used margin bound the size",
+    Reason.CURRENCY_EXPOSURE: "the limit on the net exposure of one currency bound the size",
+    Reason.CORRELATION_LIMIT: "its returns go together too closely with what is held or being opened, or how closely is not known",
     Reason.CONDITIONS_NOT_MET: "a signal fired or a condition changed, but no rule was true as a whole",
     Reason.NO_POSITION: "an exit rule was true, but there was no position to close",
     Reason.OCO: "its sibling was filled or the position was closed",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
@@ -24,6 +23,7 @@ from sptrader.kernel.terms import (
     PNL,
 )
 from sptrader.orchestrator.columns import Columns
+from sptrader.orchestrator.correlation import correlations
 from sptrader.orchestrator.filters import filter_codes
 from sptrader.orchestrator.market import MarketData
 from sptrader.strategy.expressions import SignalColumns, truth, values
@@ -79,7 +79,8 @@ def make_orders(plan: Plan, market: MarketData, columns: Mapping[str, Columns], 
         trail=pick.distance(plan.trailing_stop),
         limit=pick.two(limits),
         trigger=pick.two(triggers),
-        volatility=_volatility(plan, market, columns, pick),
+        volatility=_volatility(plan, market, signal[:, :, 0], pick),
+        correlation=correlations(plan, market, signal[:, :, 0]),
         terms=terms,
         term_truth=term_truth,
         term_right=term_right,
@@ -172,8 +173,9 @@ def _strength(plan: Plan, market: MarketData, columns: Mapping[str, Columns]) ->
     return out
 
 
-def _volatility(plan: Plan, market: MarketData, columns: Mapping[str, Columns], pick: _Pick) -> Floats:
-    """The typical move of one bar that volatility sizing divides by, price units."""
+def _volatility(plan: Plan, market: MarketData, signal: NDArray[np.uint8], pick: _Pick) -> Floats:
+    """The typical move of one bar that volatility sizing divides by, price units; without a column the sample standard
+    deviation of the last `lookback` changes of the close, on the bars where an entry is asked for."""
     sizing = plan.sizing
     if sizing.method != "volatility":
         return pick.nothing()
@@ -183,8 +185,12 @@ def _volatility(plan: Plan, market: MarketData, columns: Mapping[str, Columns], 
         raise RunError("volatility sizing needs a column or a lookback.", key="sizing")
     out = np.full((len(market.symbols), len(market.times_ns), 1), np.nan)
     for i, symbol in enumerate(market.symbols):
-        changes = pd.Series(market.frames[symbol]["close"].to_numpy(np.float64)).diff()
-        out[i, market.rows[symbol], 0] = changes.rolling(sizing.lookback).std().to_numpy()
+        rows = market.rows[symbol]
+        asked = np.flatnonzero((signal[i, rows] & np.uint8(LONG_ENTRY | SHORT_ENTRY)) != 0)
+        asked = asked[asked >= sizing.lookback]
+        moves = np.diff(market.frames[symbol]["close"].to_numpy(np.float64))
+        for at in asked:  # each window by itself: what is before it does not show in the last digit
+            out[i, rows[at], 0] = moves[at - sizing.lookback : at].std(ddof=1)
     return out
 
 

@@ -13,7 +13,7 @@ from sptrader.components.signals import Signals
 from sptrader.model.bars import MARKET_COLUMNS
 from sptrader.model.instrument import Instrument
 from sptrader.strategy.expressions import SignalColumns
-from sptrader.strategy.plan import Plan
+from sptrader.strategy.plan import ComponentCall, Plan
 
 Floats = NDArray[np.float64]
 Columns = dict[str, "Floats | SignalColumns | float"]
@@ -24,18 +24,33 @@ def make_columns(plan: Plan, frame: pd.DataFrame, instrument: Instrument) -> Col
 
     Named outputs stand as `bb.upper`. Raises `ComponentError` for a component that fails.
     """
+    columns = market_columns(frame, instrument)
+    for call in plan.calls:
+        columns |= named_columns(call.name, call_columns(call, columns, frame))
+    return columns
+
+
+def market_columns(frame: pd.DataFrame, instrument: Instrument) -> Columns:
+    """Return the market's columns of `frame`, and `pip`."""
     bare = pd.DataFrame(frame, copy=False)  # without attrs, which pandas copies for each column it hands out
     columns: Columns = {name: bare[name].to_numpy(np.float64) for name in MARKET_COLUMNS if name in frame.columns}
     columns["pip"] = float(instrument.pip)
-    for call in plan.calls:
-        wired = {argument: _wired(columns, name) for argument, name in call.wires.items()}
-        result = compute(call.component, frame, wired, call.parameters)
-        if isinstance(result, Signals):
-            columns[call.name] = SignalColumns(result.types, result.codes, result.strength, result.outputs)
-        else:
-            for output, values in result.items():
-                columns[f"{call.name}.{output}" if output else call.name] = values
     return columns
+
+
+def call_columns(call: ComponentCall, columns: Columns, frame: pd.DataFrame) -> Columns:
+    """Compute one component on `frame` and on what it is wired to in `columns`; return its outputs by their own names, the
+    only one, or a signal, under the empty name."""
+    wired = {argument: _wired(columns, name) for argument, name in call.wires.items()}
+    result = compute(call.component, frame, wired, call.parameters)
+    if isinstance(result, Signals):
+        return {"": SignalColumns(result.types, result.codes, result.strength, result.outputs)}
+    return dict(result)
+
+
+def named_columns(name: str, found: Columns) -> Columns:
+    """Return a component's outputs under the names that rules read them by: `name`, or `name.output`."""
+    return {f"{name}.{output}" if output else name: values for output, values in found.items()}
 
 
 def indicator_columns(columns: Mapping[str, object], plan: Plan) -> dict[str, Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sptrader.kernel.market import Market
+from sptrader.kernel.market import Market, no_finer
 from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
 from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
 from sptrader.model.instrument import Instrument
@@ -31,7 +31,7 @@ class MarketData:
     """What a run sees of the market.
 
     `times_ns` (n,) are the opens of the common clock, `rows[symbol]` (m,) where each bar of an instrument stands on it,
-    `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes account currency.
+    `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes `currency`, the account's.
     """
 
     symbols: tuple[str, ...]
@@ -41,6 +41,7 @@ class MarketData:
     times_ns: Ints
     timeframe_ns: int
     rows: Mapping[str, Ints]
+    currency: str
     rates: Mapping[str, Rate]
     is_spread_modelled: bool
     kernel: Market
@@ -108,7 +109,7 @@ def _market(
     }
     timeframe_ns = make_timeframe(facts[symbols[0]].timeframe).ns
     n = len(clock)
-    is_whole = all(len(rows[s]) == 0 for s in symbols)
+    is_whole = all(rows[s] is None for s in symbols)
     price = np.stack([_spread_out(sides[s].price, rows[s], n) for s in symbols]) if len(symbols) > 1 else None
     if price is None:
         price = sides[symbols[0]].price[np.newaxis]
@@ -127,12 +128,15 @@ def _market(
         if stale is not None:
             flags[i, stale] |= np.uint8(STALE_RATE)
     volume = np.stack([_spread_out(frames[s]["volume"].to_numpy(np.float64), rows[s], n) for s in symbols])
+    finer, finer_at = no_finer(len(symbols))
     kernel = Market(
         price=price,
         volume=volume,
         flags=flags,
         rate=_rate_array(symbols, rates, n),
         nights=_night_array(symbols, amounts, rows, n),
+        finer=finer,
+        finer_at=finer_at,
     )
     return MarketData(
         symbols=symbols,
@@ -142,6 +146,7 @@ def _market(
         times_ns=clock,
         timeframe_ns=timeframe_ns,
         rows={s: _places(rows[s], n) for s in symbols},
+        currency=currency,
         rates=rates,
         is_spread_modelled=any(side.is_modelled for side in sides.values()),
         kernel=kernel,
@@ -154,17 +159,17 @@ def _clock(times: list[Ints]) -> Ints:
     return np.unique(np.concatenate(times))
 
 
-def _rows(times: Ints, clock: Ints) -> Ints:
-    """Where `times` stand on the clock; empty when they are the clock."""
-    return np.empty(0, np.int64) if len(times) == len(clock) else np.searchsorted(clock, times)
+def _rows(times: Ints, clock: Ints) -> Ints | None:
+    """Where `times` stand on the clock; None when they are the clock."""
+    return None if len(times) == len(clock) else np.searchsorted(clock, times)
 
 
-def _places(rows: Ints, n: int) -> Ints:
-    return rows if len(rows) else np.arange(n)
+def _places(rows: Ints | None, n: int) -> Ints:
+    return np.arange(n) if rows is None else rows
 
 
-def _spread_out(values: Floats, rows: Ints, n: int) -> Floats:
-    if len(rows) == 0:
+def _spread_out(values: Floats, rows: Ints | None, n: int) -> Floats:
+    if rows is None:
         return values
     out = np.full((n, *values.shape[1:]), np.nan)
     out[rows] = values
@@ -185,6 +190,9 @@ def _pair(
         opened, close = (sides.price[:, 0] + sides.price[:, 4]) * 0.5, (sides.price[:, 3] + sides.price[:, 7]) * 0.5
     else:
         opened, close = frame["open"].to_numpy(np.float64), frame["close"].to_numpy(np.float64)
+    if len(times) == 0:
+        unknown = np.full(len(clock), np.nan)
+        return Pair(instrument, unknown, unknown, np.zeros(len(clock), np.bool_))
     place = np.searchsorted(times, clock, side="right") - 1  # the pair's last bar, which need not be on the clock
     has_bar = (place >= 0) & (times[place] == clock)
     last_close = np.where(place >= 0, close[place], np.nan)
@@ -230,7 +238,9 @@ def _rate_array(symbols: tuple[str, ...], rates: Mapping[str, Rate], n: int) -> 
     return out
 
 
-def _night_array(symbols: tuple[str, ...], amounts: Mapping[str, Floats], rows: Mapping[str, Ints], n: int) -> Floats:
+def _night_array(
+    symbols: tuple[str, ...], amounts: Mapping[str, Floats], rows: Mapping[str, Ints | None], n: int
+) -> Floats:
     if not amounts:
         return np.zeros((len(symbols), 1, 2))
     out = np.zeros((len(symbols), n, 2))

@@ -15,10 +15,10 @@ import pandas as pd
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from sptrader.kernel.prices import TOLERANCE
+from sptrader.model.ids import PAPER, client_order_id
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.account import entry_order
 from sptrader.orchestrator.backtest import Outcome
-from sptrader.orchestrator.ids import client_order_id
 from sptrader.orchestrator.prices import step_fraction
 from sptrader.orchestrator.tables import fill_rows, with_texts
 
@@ -83,7 +83,6 @@ class _Story:
         self.fill_ids: list[str] = []
         self.books = [_Book() for _ in outcome.market.symbols]
         self.counts: Counter[tuple[object, ...]] = Counter()
-        self.spec = entry_order(outcome.plan)
 
     def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         books = self.outcome.books
@@ -120,17 +119,18 @@ class _Story:
             self._end(book.working, status, Reason(int(reason)).word, ended_at)
             book.working = None
             return
+        spec = entry_order(self.outcome.plan, 1 if row[m.O_QUANTITY] > 0.0 else -1)
         order = self._make(
             row,
             bar,
             leg="entry",
             quantity=row[m.O_QUANTITY],
-            type_=self.spec.type,
+            type_=spec.type,
             price=row[m.O_LIMIT],
             stop=row[m.O_STOP],
             created_at=self._decided(bar),
             reason=Reason(int(row[m.O_REASON])).word,
-            tif=self.spec.time_in_force,
+            tif=spec.time_in_force,
             rank=_ENTRY,
         )
         book.working = order
@@ -269,7 +269,7 @@ class _Story:
         symbol = self.outcome.market.symbols[int(row[m.F_INSTRUMENT])]  # the same column in rows of orders
         key = (symbol, bar, leg)
         order_id = client_order_id(
-            "", strategy.name, str(strategy.version), symbol, self._opened(bar), leg, self.counts[key]
+            PAPER, strategy.name, str(strategy.version), symbol, self._opened(bar), leg, self.counts[key]
         )
         self.counts[key] += 1
         order = _Order(

@@ -13,6 +13,8 @@ import pandas as pd
 from sptrader.plots.decimate import common_decimals
 
 MAX_ROWS = 1000
+MAX_BYTES = 160_000  # of one table's rows: the page of a batch stays small
+LONG_ROWS = 25  # a longer table is paged and sorted on a report's page
 
 # JupyterLab's own variables come first, so that the parts follow its light and dark theme.
 STYLE = """<style>
@@ -27,6 +29,11 @@ vertical-align:4px;margin-left:8px;color:var(--muted);font-weight:500;letter-spa
 border-radius:0 6px 6px 0}.sp .sp-verdict.good{border-color:var(--won)}.sp .sp-verdict.poor{border-color:var(--lost)}
 .sp .sp-verdict p{margin:0}.sp .sp-verdict strong{font-size:16px}
 .sp .sp-verdict ul{margin:6px 0 0;padding-left:18px}.sp .sp-verdict li{margin:2px 0}
+.sp .sp-verdict li b{font-weight:600}.sp .sp-verdict .w{color:var(--muted);font-size:12.5px;margin:0 0 4px}
+.sp .sp-verdict code{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;opacity:.8;
+background:none;color:inherit;padding:0}
+.sp .sp-meter{height:9px;min-width:140px;border-radius:5px;background:var(--line);margin:5px 0;overflow:hidden}
+.sp .sp-meter i{display:block;height:100%;background:var(--won)}.sp .sp-meter.full i{background:var(--lost)}
 .sp .sp-cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:10px;margin:0 0 6px}
 .sp .sp-card{border:1px solid var(--line);border-radius:6px;padding:9px 12px 8px;min-width:0}
 .sp .sp-card .k{color:var(--muted);font-size:12px;white-space:nowrap}
@@ -58,9 +65,20 @@ class Card:
     meaning: str = ""
 
 
-def part(html: str) -> str:
-    """Wrap HTML so that the style sheet applies to it, and to nothing around it."""
-    return f'<div class="sp">{html}</div>'
+@dataclass(frozen=True)
+class Doubt:
+    """One caution of a verdict: `what` it is, the `figure` behind it, `why` it matters, its stable `code`."""
+
+    what: str
+    figure: str = ""
+    why: str = ""
+    code: str = ""
+
+
+def part(html: str, *, section: str = "", run: str = "") -> str:
+    """Wrap HTML so that the style sheet applies to it, and to nothing around it; `section` and `run` say what it shows."""
+    mark = f' data-section="{escape(section)}" data-run="{escape(run)}"' if section else ""
+    return f'<div class="sp"{mark}>{html}</div>'
 
 
 def head_part(title: str, badge: str, facts: Sequence[tuple[str, str]]) -> str:
@@ -69,12 +87,24 @@ def head_part(title: str, badge: str, facts: Sequence[tuple[str, str]]) -> str:
     return f'<h1>{escape(title)}<span class="sp-badge">{escape(badge)}</span></h1><p class="sp-facts">{line}</p>'
 
 
-def verdict_part(tone: str, headline: str, sentence: str, cautions: Iterable[str]) -> str:
+def verdict_part(tone: str, headline: str, sentence: str, doubts: Iterable[Doubt]) -> str:
     """Return a verdict with what speaks against trusting it; `tone` is `good`, `fair` or `poor`."""
-    items = "".join(f"<li>{escape(caution)}</li>" for caution in cautions)
+    items = "".join(
+        f"<li><b>{escape(doubt.what)}</b> <span>{escape(doubt.figure)}</span>"
+        f'<div class="w">{escape(doubt.why)} <code>{escape(doubt.code)}</code></div></li>'
+        for doubt in doubts
+    )
     listed = f"<ul>{items}</ul>" if items else ""
     text = f"<p><strong>{escape(headline)}</strong> {escape(sentence)}</p>"
     return f'<div class="sp-verdict {escape(tone)}">{text}{listed}</div>'
+
+
+def meter_part(fraction: float) -> str:
+    """Return a bar that is filled by `fraction`, in the colour of losses from 1 on; an empty text for nan."""
+    if math.isnan(fraction):
+        return ""
+    tone = " full" if fraction >= 1.0 else ""
+    return f'<div class="sp-meter{tone}"><i style="width:{100 * min(max(fraction, 0.0), 1.0):.1f}%"></i></div>'
 
 
 def cards_part(cards: Iterable[Card]) -> str:
@@ -104,25 +134,39 @@ def table_part(
     signed: Iterable[str] = (),
     percent: Iterable[str] = (),
     wrapped: Iterable[str] = (),
+    markup: Iterable[str] = (),
     max_rows: int = MAX_ROWS,
 ) -> str:
-    """Return a table that scrolls: times to the minute, numbers to the right, at most `max_rows` rows.
+    """Return a table that scrolls: times to the minute, numbers to the right, at most `max_rows` rows and `MAX_BYTES`.
 
     `names` gives headings, `signed` columns are coloured by their sign, `percent` columns hold fractions, `wrapped`
-    ones long text. Of a longer table the first and the last rows are shown, and a note says how many are not.
+    ones long text, `markup` ones HTML of our own. Of a longer table the first and the last rows are shown, and a note
+    says how many are not.
     """
     half = max_rows // 2
     shown = table if len(table) <= max_rows else pd.concat([table.iloc[:half], table.iloc[-half:]])
-    note = "" if len(shown) == len(table) else f"The first and the last {half:,} of {len(table):,} rows."
     columns = [_Column.of(shown, str(name), signed=signed, percent=percent, wrapped=wrapped) for name in shown.columns]
     names = names or {}
     heads = "".join(
         f'<th class="{column.kind}">{escape(names.get(column.name, column.name.replace("_", " ")))}</th>'
         for column in columns
     )
-    cells = [column.cells(shown) for column in columns]
-    rows = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True))
-    html = f'<div class="sp-scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    raw = set(markup)
+    cells = [
+        [f"<td>{html}</td>" for html in shown[column.name]] if column.name in raw else column.cells(shown)
+        for column in columns
+    ]
+    rows = [f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True)]
+    n_bytes = sum(map(len, rows))
+    if n_bytes > MAX_BYTES:
+        half = len(rows) * MAX_BYTES // n_bytes // 2
+        rows = rows[:half] + rows[-half:]
+    note = "" if len(rows) == len(table) else f"The first and the last {half:,} of {len(table):,} rows."
+    kind = ' class="sp-long"' if len(rows) > LONG_ROWS else ""
+    html = (
+        f'<div class="sp-scroll"><table{kind}><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
     return html + (f'<p class="sp-note">{note}</p>' if note else "")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sptrader.clock import LiveClock
 from sptrader.data.fingerprint import content_hash
 from sptrader.model.period import TimeLike, time_text
-from sptrader.orchestrator.backtest import run_plan
+from sptrader.orchestrator.backtest import Outcome, run_plan
 from sptrader.runs.config import RunConfig
 from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.provenance import make_provenance
@@ -60,9 +60,13 @@ def backtest(
 
 def run_prepared(ready: Prepared, *, seed: int = 0, began_s: float | None = None) -> Run:
     """Run what was prepared; `began_s`, of `LiveClock.elapsed_s`, is when the work on it began."""
-    clock = LiveClock()
-    began = clock.elapsed_s() if began_s is None else began_s
-    outcome = run_plan(
+    began = LiveClock().elapsed_s() if began_s is None else began_s
+    return make_run(ready, outcome_of(ready), seed=seed, began_s=began)
+
+
+def outcome_of(ready: Prepared) -> Outcome:
+    """Return what the kernel makes of what was prepared."""
+    return run_plan(
         ready.plan,
         ready.frames,
         ready.instruments,
@@ -73,6 +77,11 @@ def run_prepared(ready: Prepared, *, seed: int = 0, began_s: float | None = None
         nights=ready.nights,
         hashes=ready.hashes,
     )
+
+
+def make_run(ready: Prepared, outcome: Outcome, *, seed: int, began_s: float) -> Run:
+    """Put an outcome and where it came from together, and audit it."""
+    clock = LiveClock()
     config = RunConfig(
         mode="backtest",
         cash=ready.cash,
@@ -87,7 +96,7 @@ def run_prepared(ready: Prepared, *, seed: int = 0, began_s: float | None = None
         outcome,
         config,
         hashes={s: h if len(read[s]) == len(given[s]) else content_hash(read[s]) for s, h in ready.hashes.items()},
-        wall_time_s=clock.elapsed_s() - began,
+        wall_time_s=clock.elapsed_s() - began_s,
         made_at_ns=clock.now_ns(),
     )
     return Run(outcome, config, provenance, strategy=ready.strategy, warnings=ready.notes)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 PARAMETERS_TAG = "parameters"
+WARM_ENGINE = "sptrader-warm"
 TYPES: Mapping[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "dict": dict}
 
 
@@ -87,12 +88,14 @@ def run_notebook(
     timeout_s: float | None = None,
     kernel: str | None = None,
     engine: str | None = None,
+    notebook_timeout_s: float | None = None,
 ) -> NotebookNode:
     """Execute a notebook through papermill into the file `out` and return it; widget state is not kept.
 
-    `cwd` is the folder it works in, this process's by default; `timeout_s` is for one cell. The parameters are checked
-    before anything runs. Raises `RunError`: for wrong input, or (`is_failure`) for a cell that raised, was too slow, or
-    lost its kernel; what had been executed till then is in `out`.
+    `cwd` is the folder it works in, this process's by default; `timeout_s` is for one cell, `notebook_timeout_s` for the
+    whole notebook, which only the engine `sptrader-warm` keeps. The parameters are checked before anything runs. Raises
+    `RunError`: for wrong input, or (`is_failure`) for a cell that raised, was too slow, or lost its kernel; what had been
+    executed till then is in `out`.
     """
     checked = check_parameters(notebook, parameters or {})
     path, target = Path(notebook), Path(out)
@@ -103,6 +106,9 @@ def run_notebook(
     from papermill.execute import execute_notebook
 
     options: dict[str, Any] = {"config": _kernel_config()}
+    if engine == WARM_ENGINE:  # it tells its kernel the folder; papermill would change this process's, under other threads
+        options |= {"kernel_cwd": None if cwd is None else str(cwd), "notebook_timeout": notebook_timeout_s}
+        cwd = None
     if timeout_s is not None:
         options["execution_timeout"] = timeout_s
     try:

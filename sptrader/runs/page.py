@@ -23,7 +23,7 @@ DEFAULT_HEIGHT = 450
 
 # The browser itself refuses every request: also what a notebook's own HTML might ask for.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' {beside}; style-src 'unsafe-inline'; "
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob: {beside}; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; connect-src 'none'; form-action 'none'; base-uri 'none'"
 )
 _HEADING = re.compile(r'<h2[^>]*\bid="([^"]+)"[^>]*>(.*?)</h2>', re.DOTALL)
@@ -47,17 +47,40 @@ def plotly_script() -> Script:
     return Script(f"plotly-{digest}.js", gzip.decompress(packed).decode("utf-8"), packed)
 
 
-def page(title: str, body: str, *, script: str = INLINE, footer: str = "") -> str:
+@dataclass(frozen=True)
+class TablesScript:
+    """What makes long tables sort and page: DataTables as itables brings it, code and style, gzipped and in base64."""
+
+    code: str
+    style: str
+
+
+@lru_cache(maxsize=1)
+def tables_script() -> TablesScript:
+    """Return the code of long tables."""
+    packed = (files("itables").joinpath(f"html/dt_bundle.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
+    return TablesScript(*map(_packed, packed))
+
+
+@lru_cache(maxsize=1)
+def shared_script() -> tuple[str, str]:
+    """Return the one file that pages of a folder share: its name, which tells its content, and its text."""
+    tables = tables_script()
+    text = f"{plotly_script().text}\n;window.spTables={json.dumps({'code': tables.code, 'style': tables.style})};\n"
+    return f"report-{hashlib.sha256(text.encode()).hexdigest()[:10]}.js", text
+
+
+def page(title: str, body: str, *, script: str = INLINE, footer: str = "", theme: str = "light") -> str:
     """Return the HTML of a page: `body` between a navigation bar made of its second-level headings and a footer.
 
-    With `script="beside"` the page refers to a file `plotly_script().name` in its own folder, which many pages share.
+    With `script="beside"` the page refers to the file `shared_script()` names in its own folder, which many pages share.
     """
-    has_plots = "data-plot=" in body
-    beside = plotly_script().name if has_plots and script == BESIDE else ""
+    has_plots, has_tables = "data-plot=" in body, 'class="sp-long"' in body
+    beside = shared_script()[0] if (has_plots or has_tables) and script == BESIDE else ""
     policy = POLICY.format(beside="file: 'self'" if beside else "").replace(" ;", ";")
     parts = [
         "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">',
+        f'<html lang="en" data-theme="{escape(theme)}"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="referrer" content="no-referrer"><link rel="icon" href="data:,">',
@@ -68,11 +91,15 @@ def page(title: str, body: str, *, script: str = INLINE, footer: str = "") -> st
         f"<main>{body.replace(STYLE, '')}",
         f"<footer>{escape(footer)}</footer></main>" if footer else "</main>",
     ]
-    if has_plots:
-        if beside:
-            parts.append(f'<script src="{beside}"></script>')
-        else:
-            parts.append(f'<script type="text/plain" id="sp-plotly">{_base64(plotly_script().packed)}</script>')
+    if beside:
+        parts.append(f'<script src="{beside}"></script>')
+    elif has_plots:
+        parts.append(f'<script type="text/plain" id="sp-plotly">{_base64(plotly_script().packed)}</script>')
+    if has_tables and not beside:
+        tables = tables_script()
+        parts.append(f'<script type="text/plain" id="sp-tables">{tables.code}</script>')
+        parts.append(f'<script type="text/plain" id="sp-tables-style">{tables.style}</script>')
+    if has_plots or has_tables:
         parts.append(f"<script>{_asset('boot.js')}</script>")
     parts.append("</body></html>\n")
     return "\n".join(part for part in parts if part)

@@ -68,7 +68,9 @@ def load_run(folder: str | Path) -> Run:
         "audit": Audit(**{**books, "violations": tuple(books["violations"])}),
         "warnings": warnings,
     }
-    return Run(_again(path, facts, config), config, facts, strategy=strategy, stored=stored)
+    run = Run(_again(path, facts, config), config, facts, strategy=strategy, stored=stored)
+    run.folder = path
+    return run
 
 
 def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[], Outcome]:

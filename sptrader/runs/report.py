@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Mapping
+from html import unescape
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sptrader.errors import RunError, did_you_mean
+from sptrader.runs.bundle import (
+    NOTEBOOK_PAGE,
+    RUN_PAGE,
+    Bundle,
+    BundledRun,
+    bundle_part,
+    bundled,
+    bundled_folder,
+)
 from sptrader.runs.notebook import notebook_data, notebook_parameters, read_notebook, run_notebook
 from sptrader.runs.page import (
     BESIDE,
@@ -19,7 +30,7 @@ from sptrader.runs.page import (
     heading_part,
     page,
     plot_part,
-    plotly_script,
+    shared_script,
 )
 from sptrader.runs.reported import ReportedRun
 from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, figure_json, sections
@@ -34,8 +45,17 @@ HIDDEN_TAG = "remove-cell"
 def save_run_report(run: ReportedRun, out: str | Path, *, script: str = INLINE, theme: str = "light") -> Path:
     """Write every section of `run` as an HTML page to `out` and return its path.
 
-    `script="beside"` keeps the chart script in one file beside the page, to be shared by the pages of a folder.
+    `script="beside"` keeps the page's scripts in one file beside it, to be shared by the pages of a folder. The page
+    names the run's folder, when it is saved, with the hashes of its files: `verify_report` makes its numbers again.
     """
+    path = Path(out)
+    _check(path, script)
+    text = run_page(run, bundled(run, path), script=script, theme=theme)
+    return _write(path, text, script)
+
+
+def run_page(run: ReportedRun, named: BundledRun, *, script: str = INLINE, theme: str = "light") -> str:
+    """Return the page of a run; `named` is what it says of where the run is."""
     shown = sections(run, theme=theme)
     said: Mapping[str, Any] = next((part.data for part in shown if part.data), {})
     numbers = count(1)
@@ -46,7 +66,8 @@ def save_run_report(run: ReportedRun, out: str | Path, *, script: str = INLINE, 
         body.append(part.html)
         if part.figure is not None:
             body.append(plot_part(next(numbers), figure_json(part.figure), label=part.title))
-    return _write(out, str(said.get("title") or run.id), "\n".join(body), said, script)
+    bundle = Bundle(RUN_PAGE, theme, (named,))
+    return _page(str(said.get("title") or run.id), "\n".join(body), said, bundle, script)
 
 
 def save_notebook_report(
@@ -68,8 +89,13 @@ def save_notebook_report(
         raise RunError(f"{name} has not been executed: none of its {len(node.cells)} cells has a result.", path=name)
     outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
     said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if METRICS_MIME in o.get("data", {})), {})
+    path = Path(out)
+    _check(path, script)
     body = _notebook_body(copy.deepcopy(node), has_code=has_code)
-    return _write(out, title or str(said.get("title") or Path(name).stem), body, said, script)
+    runs = dict.fromkeys(re.findall(r'data-run="([^"]+)"', body))
+    bundle = Bundle(NOTEBOOK_PAGE, "light", tuple(bundled_folder(unescape(run), path) for run in runs))
+    text = _page(title or str(said.get("title") or Path(name).stem), body, said, bundle, script)
+    return _write(path, text, script)
 
 
 def run_report_notebook(
@@ -146,24 +172,37 @@ def _plain_output(output: NotebookNode, numbers: count[int]) -> Any:
     return output
 
 
-def _write(out: str | Path, title: str, body: str, said: Mapping[str, Any], script: str) -> Path:
-    """Write the page, and the chart script beside it when the page refers to it; what a run says travels along."""
+def _check(path: Path, script: str) -> None:
     if script not in SCRIPT_PLACES:
         raise RunError(
             f"script was '{script}'{did_you_mean(script, SCRIPT_PLACES)}; allowed are {', '.join(SCRIPT_PLACES)}.",
             key="script",
             value=script,
         )
-    path = Path(out)
     if path.is_dir():
         raise RunError(f"the report's path was '{path}'; that is a folder, name a file in it.", path=path)
+
+
+def _page(title: str, body: str, said: Mapping[str, Any], bundle: Bundle, script: str) -> str:
+    """The page with what its runs say for programs."""
     data = f'<script type="{METRICS_MIME}">{embedded_json(said)}</script>' if said else ""
+    if bundle.runs:
+        data += bundle_part(bundle)
     footer = f"Made by sptrader from run {said['run']}." if said.get("run") else "Made by sptrader."
-    text = page(title, f"{body}\n{data}", script=script, footer=footer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if script == BESIDE:
-        _replace(path.parent / plotly_script().name, plotly_script().text)
-    _replace(path, text)
+    return page(title, f"{body}\n{data}", script=script, footer=footer, theme=bundle.theme)
+
+
+def _write(path: Path, text: str, script: str) -> Path:
+    """Write the page, and the shared script beside it when the page refers to it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if script == BESIDE:
+            name, code = shared_script()
+            if not (path.parent / name).is_file():
+                _replace(path.parent / name, code)
+        _replace(path, text)
+    except OSError as error:
+        raise RunError(f"the report cannot be written to {path}: {error.strerror}.", path=path, key="out") from error
     return path
 
 

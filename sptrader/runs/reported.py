@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +15,14 @@ from sptrader.performance.costs import CostSplit
 from sptrader.performance.returns import SessionReturns
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How many backtests were tried on a run's data, and the variance of their Sharpe ratios per session (not annualised)."""
+
+    n_trials: float
+    sharpe_variance: float
 
 
 class ReportedStrategy(Protocol):
@@ -68,6 +78,14 @@ class ReportedRun(Protocol):
     def session_returns(self) -> SessionReturns: ...
     @property
     def scenarios(self) -> pd.DataFrame: ...
+    @property
+    def limits(self) -> Mapping[str, float]: ...
+    @property
+    def look_ahead(self) -> tuple[str, ...]: ...
+    @property
+    def folder(self) -> Path | None: ...
+    @property
+    def trials(self) -> Trials | None: ...
     @property
     def warnings(self) -> tuple[str, ...]: ...
     @property

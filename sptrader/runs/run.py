@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +32,16 @@ from sptrader.performance.returns import (
     session_returns,
 )
 from sptrader.runs.config import RunConfig
+from sptrader.runs.reported import Trials
 from sptrader.strategy.plan import signal_type_doubts
+from sptrader.strategy.spec import Risk
 from sptrader.strategy.strategy import Strategy
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from sptrader.runs.sections import Section
+    from sptrader.runs.doctor import Finding
+    from sptrader.runs.section import Section
 
 
 class Run:
@@ -64,6 +67,8 @@ class Run:
         self.strategy = strategy
         self.provenance = dict(provenance)
         self._warnings = warnings
+        self.folder: Path | None = None
+        self.trials: Trials | None = None
         self.__dict__.update(stored or {})
         if stored is None and self.audit.violations:
             raise RunError(
@@ -187,6 +192,38 @@ class Run:
         found += empty_session_warnings(self.session_returns)
         return tuple(found)
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The risk limits of the strategy by name, those that were set: fractions of equity, a count, money."""
+        set_limits = {f.name: getattr(self._outcome.plan.risk, f.name) for f in fields(Risk)}
+        return {n: float(v) for n, v in set_limits.items() if v is not None and n != "correlation_lookback"}
+
+    @cached_property
+    def look_ahead(self) -> tuple[str, ...]:
+        """Columns whose values change when later bars are taken away; none in an honest run."""
+        from sptrader.runs.lookahead import look_ahead
+
+        o = self._outcome
+        return look_ahead(o.plan, o.market.frames, o.columns, instruments=o.plan.instruments)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What speaks against believing it, gravest first: the doctor's findings."""
+        from sptrader.runs.doctor import diagnose
+        from sptrader.runs.section_tables import run_intervals
+
+        return diagnose(self, run_intervals(self))
+
+    def remade(self) -> Run:
+        """Return this run made again from its inputs: nothing of it is read from stored tables.
+
+        Raises `RunError` as `load_run` says, for inputs, components or an engine that are no longer those it was made with.
+        """
+        again = self._given() if callable(self._given) else self._given
+        made = Run(again, self.config, self.provenance, strategy=self.strategy, stored={"warnings": self.warnings})
+        made.folder, made.trials = self.folder, self.trials
+        return made
+
     def explain(self, time: str | pd.Timestamp, symbol: str | None = None) -> Explanation:
         """Tell everything that led to the decision of the bar that opened at `time` (UTC); `symbol` where there are several.
 
@@ -216,7 +253,8 @@ class Run:
         """Write the run's folder below `folder` and return it."""
         from sptrader.runs.store import save_run
 
-        return save_run(self, folder)
+        self.folder = save_run(self, folder)
+        return self.folder
 
     def __repr__(self) -> str:
         m = self.metrics

@@ -149,7 +149,7 @@ def _idle(document: Table, faults: Faults) -> Iterator[str]:
     """Yield a warning for what stands in the file but changes nothing."""
     parameters = document.get("parameters")
     ignored = ("parameters", "optimize", "constraints")
-    used = {name for key, value in document.values.items() if key not in ignored for name in _parameters_in(value)}
+    used = {name for key, value in document.values.items() if key not in ignored for name in parameters_in(value)}
     if isinstance(parameters, Table):
         for name, mark in parameters.marks.items():
             if name not in used:
@@ -164,10 +164,11 @@ def _idle(document: Table, faults: Faults) -> Iterator[str]:
                 yield faults.text(Fault(leaving.marks[side], f"exit.{side}", sentence))
 
 
-def _parameters_in(value: Value) -> Iterator[str]:
+def parameters_in(value: Value) -> Iterator[str]:
+    """Yield the name of every parameter that `value` or anything in it refers to."""
     if isinstance(value, Leaf):
         yield from PARAMETER.findall(value.text)
         return
     inner = value.values if isinstance(value, Items) else tuple(value.values.values())
     for item in inner:
-        yield from _parameters_in(item)
+        yield from parameters_in(item)

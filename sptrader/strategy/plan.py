@@ -53,6 +53,7 @@ __all__ = [
     "Slippage",
     "make_plan",
     "signal_type_doubts",
+    "trees",
 ]
 
 
@@ -101,9 +102,9 @@ def make_plan(strategy: Strategy, params: Mapping[str, object] | None, registry:
     parts = read_parts(strategy.document, reader, needs_market=strategy.dialect == "sptrader")
     calls = wire(strategy.document, reader, registry)
     faults.raise_any()
-    trees = tuple(_trees(parts))
+    read = trees(parts)
     before = lookbacks(calls)
-    names = dict.fromkeys(name.split(".")[0] for tree in trees for name in column_names(tree))
+    names = dict.fromkeys(name.split(".")[0] for tree in read for name in column_names(tree))
     market, test = parts.market, parts.backtest
     return Plan(
         strategy=strategy,
@@ -113,7 +114,7 @@ def make_plan(strategy: Strategy, params: Mapping[str, object] | None, registry:
         timeframe=market.timeframe,
         calls=calls,
         columns=tuple(names),
-        lookback=max([*before.values(), *(history(tree, before) for tree in trees), _measured(parts)], default=0),
+        lookback=max([*before.values(), *(history(tree, before) for tree in read), _measured(parts)], default=0),
         long=parts.long,
         short=parts.short,
         stop_loss=parts.stop_loss,
@@ -166,7 +167,8 @@ def _trees_of_sides(*sides: SideRules | None) -> list[Condition | Expression]:
     return [tree for tree in found if tree is not None]
 
 
-def _trees(parts: Parts) -> list[Condition | Expression]:
-    distances = (parts.stop_loss, parts.take_profit, parts.trailing_stop)
-    others = [parts.sizing.column, *(d.expression for d in distances if d is not None)]
-    return [*_trees_of_sides(parts.long, parts.short), *(tree for tree in others if tree is not None)]
+def trees(plan: Plan | Parts) -> list[Condition | Expression]:
+    """Return every expression and condition that rules, distances and sizing read columns with."""
+    distances = (plan.stop_loss, plan.take_profit, plan.trailing_stop)
+    others = [plan.sizing.column, *(d.expression for d in distances if d is not None)]
+    return [*_trees_of_sides(plan.long, plan.short), *(tree for tree in others if tree is not None)]

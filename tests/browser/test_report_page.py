@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from sptrader.data.sample import sample
 from sptrader.plots.price import price_figure
-from sptrader.runs.page import plotly_script
+from sptrader.runs.page import shared_script
 from sptrader.runs.report import save_notebook_report, save_run_report
 from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, SECTIONS, figure_json, section
 from tests.browser.watched import watched_page
@@ -84,7 +84,7 @@ def test_pages_that_share_the_script_draw_as_well(watched, run, tmp_path):
 
 def test_page_whose_script_is_lost_says_so(watched, run, tmp_path):
     path = save_run_report(run, tmp_path / "report.html", script="beside")
-    (tmp_path / plotly_script().name).unlink()
+    (tmp_path / shared_script()[0]).unlink()
 
     watched.open_report(path)
 

@@ -92,7 +92,23 @@ def market_of(case: RefCase) -> m.Market:
             if open_until is not None and bar.session_ns - open_until > idle_ns:
                 flags[i, t] |= k.IDLE
             open_until = bar.session_ns + case.rules.timeframe_ns
-    return m.Market(price=price, volume=volume, flags=flags, rate=rate, nights=nights)
+    finer, finer_at = finer_of(case)
+    return m.Market(price=price, volume=volume, flags=flags, rate=rate, nights=nights, finer=finer, finer_at=finer_at)
+
+
+def finer_of(case: RefCase) -> tuple[Floats, NDArray[np.int64]]:
+    """The finer bars of all bars, instrument by instrument, and where those of each bar begin and end."""
+    n, rows = len(case.instruments), len(case.bars)
+    found: list[tuple[float, ...]] = []
+    at = np.zeros((n, rows + 1), np.int64)
+    for i in range(n):
+        at[i, 0] = len(found)
+        for t, row in enumerate(case.bars):
+            found += [(*bid, *ask) for bid, ask in row[i].inner]
+            at[i, t + 1] = len(found)
+    if not found:
+        return np.zeros((0, 8)), np.zeros((n, 1), np.int64)
+    return np.array(found), at
 
 
 def orders_of(case: RefCase) -> m.Orders:
@@ -117,14 +133,17 @@ def orders_of(case: RefCase) -> m.Orders:
                 out[i, t, 0] = getattr(s, field)
         return out
 
-    def pair(field: str, *, used: bool) -> Floats:
+    kinds = rules.kind_of(1), rules.kind_of(-1)
+
+    def pair(fields: dict[str, str]) -> Floats:
+        """The prices of both sides, each from the field that its order kind takes it from; nan where it takes none."""
+        used = any(kind in fields for kind in kinds)
         out = np.full((n, rows if used else 1, 1, 2), NAN)
-        if used:
-            for t, i, s in every:
-                out[i, t, 0] = getattr(s, field)
+        for side, kind in enumerate(kinds):
+            for t, i, s in every if kind in fields else ():
+                out[i, t, 0, side] = getattr(s, fields[kind])[side]
         return out
 
-    kind = rules.order_kind
     return m.Orders(
         signal=signal,
         strength=strength,
@@ -132,11 +151,24 @@ def orders_of(case: RefCase) -> m.Orders:
         stop=column("stop", used=rules.stop_kind == "price"),
         target=column("target", used=rules.target_kind == "price"),
         trail=column("trail", used=rules.trail_kind == "price"),
-        limit=pair("limit_price" if kind == "stop_limit" else "order_price", used=kind in ("limit", "stop_limit")),
-        trigger=pair("order_price", used=kind in ("stop", "stop_limit")),
+        limit=pair({"limit": "order_price", "stop_limit": "limit_price"}),
+        trigger=pair({"stop": "order_price", "stop_limit": "order_price"}),
         volatility=column("volatility", used=rules.sizing == "volatility"),
+        correlation=correlation_of(case),
         **terms_of(case),
     )
+
+
+def correlation_of(case: RefCase) -> Floats:
+    """The correlation of each instrument's entry with each instrument, on the bar of the decision."""
+    n, rows = len(case.instruments), len(case.bars)
+    if not any(s.correlation for row in case.signals for s in row):
+        return np.full((n, n, 1), NAN)
+    out = np.full((n, n, rows), NAN)
+    for t, row in enumerate(case.signals):
+        for i, s in enumerate(row):
+            out[i, :, t] = s.correlation or NAN  # none on a row without a bar
+    return out
 
 
 def terms_of(case: RefCase) -> dict[str, NDArray[np.generic]]:
@@ -162,19 +194,31 @@ def state_of(case: RefCase) -> Floats:
     s[k.LIMIT_POSITIONS] = or_inf(rules.max_positions)
     s[k.LIMIT_POSITION] = or_inf(rules.position_limit)
     s[k.LIMIT_ORDER] = or_inf(rules.max_order_notional)
+    s[k.LIMIT_CURRENCY] = or_inf(rules.currency_exposure)
+    s[k.LIMIT_MARGIN] = or_inf(rules.margin_limit)
+    s[k.LIMIT_CORRELATION] = or_inf(rules.correlation_limit)
     s[k.LIMIT_DRAWDOWN] = or_inf(rules.max_drawdown)
     s[k.LIMIT_DAILY_LOSS] = or_inf(rules.daily_loss_limit)
     s[k.SIZE_METHOD], s[k.SIZE_VALUE] = SIZINGS[rules.sizing], rules.size_value
     s[k.FEE_FRACTION], s[k.FEE_PER_LOT], s[k.FEE_MINIMUM] = rules.fee_fraction, rules.fee_per_lot, rules.fee_minimum
     s[k.MAX_HOLDING] = or_inf(rules.max_holding or None)
     s[k.N_ADDS], s[k.REVERSING] = rules.pyramiding, rules.reverse
-    s[k.OPTIMISTIC] = rules.intrabar == "optimistic"
+    s[k.OPTIMISTIC], s[k.IS_FINER] = rules.intrabar == "optimistic", rules.intrabar == "finer"
     s[k.COOLDOWN], s[k.ONE_PER_SESSION] = rules.cooldown_bars, rules.one_entry_per_session
-    s[k.ORDER_TYPE] = ORDER_KINDS[rules.order_kind]
-    s[k.ORDER_BARS] = or_inf(rules.expires_bars or None)
-    s[k.ORDER_DAY], s[k.ORDER_AT_OPEN] = rules.time_in_force == "day", rules.time_in_force == "ioc"
+    sides = (
+        (1, k.ORDER_TYPE, k.ORDER_BARS, k.ORDER_DAY, k.ORDER_AT_OPEN),
+        (-1, k.SHORT_ORDER_TYPE, k.SHORT_ORDER_BARS, k.SHORT_ORDER_DAY, k.SHORT_ORDER_AT_OPEN),
+    )
+    for side, kind, bars, day, at_open in sides:
+        s[kind], s[bars] = ORDER_KINDS[rules.kind_of(side)], or_inf(rules.bars_of(side) or None)
+        s[day], s[at_open] = rules.force_of(side) == "day", rules.force_of(side) == "ioc"
+    # Codes of currencies are any numbers above zero; zero is the account's own, or none.
+    names = sorted({name for instrument in case.instruments for name in (instrument.base, instrument.quote)} - {""})
+    codes = {"": 0.0, **{name: 3.0 + 2 * at for at, name in enumerate(names)}}
     for i, instrument in enumerate(case.instruments):
-        write_instrument(s[k.block(i, 1) :], instrument, rules, [row[i] for row in case.signals])
+        own = s[k.block(i, 1) :]
+        write_instrument(own, instrument, rules, [row[i] for row in case.signals])
+        own[k.BASE_CODE], own[k.QUOTE_CODE] = codes[instrument.base], codes[instrument.quote]
     return s
 
 

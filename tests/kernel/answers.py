@@ -46,6 +46,9 @@ WORDS = {
     k.EQUITY_UNKNOWN: "equity_unknown",
     k.OVER_POSITION_LIMIT: "position_limit",
     k.OVER_ORDER_LIMIT: "max_order_notional",
+    k.OVER_MARGIN_LIMIT: "margin_limit",
+    k.OVER_CURRENCY_LIMIT: "currency_exposure",
+    k.CORRELATED: "correlation_limit",
     k.OVER_FREE_MARGIN: "margin",
     k.MARGIN_AT_FILL: "margin_at_fill",
     k.EXPIRED: "expired",
@@ -145,12 +148,13 @@ def orders_kept(case: RefCase, books: m.Books) -> list[RefOrder]:
             order.reason = WORDS[row[m.O_REASON]]
         else:
             i, quantity = int(row[m.O_INSTRUMENT]), row[m.O_QUANTITY]
+            side = 1 if quantity > 0.0 else -1
             working[i] = RefOrder(
                 t,
                 case.instruments[i].symbol,
-                1 if quantity > 0.0 else -1,
+                side,
                 Decimal(repr(abs(quantity))),
-                case.rules.order_kind,
+                case.rules.kind_of(side),
                 "entry",
                 stop_price=price_or_none(row[m.O_STOP]),
                 limit_price=price_or_none(row[m.O_LIMIT]),

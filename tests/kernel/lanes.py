@@ -35,6 +35,7 @@ def side_by_side(singles: Sequence[Arrays]) -> Arrays:
         limit=stacked("limit"),
         trigger=stacked("trigger"),
         volatility=stacked("volatility"),
+        correlation=first.correlation,
         terms=first.terms,
         term_truth=np.zeros((0, n, rows, LANES), np.uint8),
         term_right=np.zeros((0, n, 1, LANES)),

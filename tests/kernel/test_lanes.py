@@ -49,13 +49,17 @@ def seen_until(given: Arrays, t: int) -> Arrays:
     """The arrays as live has them at the close of row `t`: nothing later exists."""
     cut = slice(0, t + 1)
     rows = given.market.flags.shape[1]
-    market = m.Market(*(np.ascontiguousarray(a[:, cut]) for a in given.market))
+    finer_at = given.market.finer_at[:, : t + 2]
+    shown = {f: a[:, cut] for f, a in given.market._asdict().items() if not f.startswith("finer")}
+    shown |= {"finer": given.market.finer[: finer_at.max()], "finer_at": finer_at}
+    market = m.Market(**{f: np.ascontiguousarray(a) for f, a in shown.items()})
     orders = given.orders._replace(
         **{
             field: np.ascontiguousarray(a[:, cut])
             for field, a in given.orders._asdict().items()
-            if not field.startswith("term") and a.shape[1] == rows
+            if not field.startswith(("term", "correlation")) and a.shape[1] == rows
         },
+        correlation=np.ascontiguousarray(given.orders.correlation[:, :, cut]),
         term_truth=np.ascontiguousarray(given.orders.term_truth[:, :, cut]),
     )
     return Arrays(market, orders, given.state)

@@ -66,7 +66,19 @@ def test_what_the_plan_does_not_say_is_no_limit():
         assert s[field] == math.inf
 
 
-def test_orders_of_different_kinds_for_the_two_sides_are_refused():
-    entry = "{long: {when: volume == 1}, short: {when: volume == 2, order: {type: limit, price: close}}}"
-    with pytest.raises(RunError, match="orders of different types for long and short is not carried out"):
-        state(entry=entry)
+def test_each_side_has_its_own_kind_of_order():
+    entry = (
+        "{long: {when: volume == 1}, "
+        "short: {when: volume == 2, order: {type: limit, price: close, expires: 3 bars, time_in_force: day}}}"
+    )
+    s = state(entry=entry)
+
+    fields = [k.ORDER_TYPE, k.ORDER_BARS, k.ORDER_DAY, k.ORDER_AT_OPEN]
+    assert list(s[fields]) == [k.MARKET, math.inf, 0.0, 0.0]
+    shorts = [k.SHORT_ORDER_TYPE, k.SHORT_ORDER_BARS, k.SHORT_ORDER_DAY, k.SHORT_ORDER_AT_OPEN]
+    assert list(s[shorts]) == [k.LIMIT, 3.0, 1.0, 0.0]
+
+
+def test_the_finer_bars_that_a_strategy_counts_on_must_be_there():
+    with pytest.raises(RunError, match="execution.intrabar: finer needs finer bars or ticks"):
+        state(execution="{intrabar: finer, spread: 0}")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sptrader.plots.parts import Card, cards_part, facts_part, head_part, table_part, verdict_part
+from sptrader.plots.parts import Card, Doubt, cards_part, facts_part, head_part, table_part, verdict_part
 
 
 def test_markup_in_the_data_stays_text():
@@ -11,7 +11,7 @@ def test_markup_in_the_data_stays_text():
     html = "".join(
         [
             head_part(bad, bad, [(bad, bad)]),
-            verdict_part("poor", bad, bad, [bad]),
+            verdict_part("poor", bad, bad, [Doubt(bad, bad, bad, bad)]),
             cards_part([Card(bad, bad, bad, "", '"><img src=x>')]),
             facts_part({bad: {bad: bad}}),
             table_part(pd.DataFrame({bad: [bad]})),

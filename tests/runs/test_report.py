@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from sptrader.errors import RunError
-from sptrader.runs.page import embedded_json, plotly_script
+from sptrader.runs.page import embedded_json, plotly_script, shared_script
 from sptrader.runs.report import run_report_notebook, save_notebook_report, save_run_report
 from sptrader.runs.sections import METRICS_MIME, section
 
@@ -54,7 +54,7 @@ def test_run_report_is_one_small_file_with_every_section(run, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     assert path.stat().st_size < 2_500_000
     assert len(figures(html)) == 6
-    for title in ("Price and trades", "Monthly returns", "Costs", "Decisions without an order"):
+    for title in ("Price and trades", "Monthly returns", "Costs", "Risk use", "Decisions refused"):
         assert f">{title}</h2>" in html
     assert "<title>ma_crossover 1.0.0 · EURUSD · 2017-01-02 to 2017-03-31</title>" in html
     assert "sha256:0123" in html
@@ -80,9 +80,9 @@ def test_reports_of_a_folder_can_share_the_script(run, tmp_path):
     first = save_run_report(run, tmp_path / "a.html", script="beside")
     save_run_report(run, tmp_path / "b.html", script="beside")
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", plotly_script().name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", shared_script()[0]]
     assert first.stat().st_size < 500_000
-    assert f'<script src="{plotly_script().name}">' in first.read_text(encoding="utf-8")
+    assert f'<script src="{shared_script()[0]}">' in first.read_text(encoding="utf-8")
 
 
 def test_metrics_travel_in_the_page_for_programs(run, tmp_path):

@@ -1,4 +1,4 @@
-// Inflates the Plotly script this page carries (or finds it beside the page) and the figures, and draws them.
+// Inflates the scripts this page carries (or finds them beside the page) and the figures, draws them, pages long tables.
 (() => {
   const root = document.documentElement;
 
@@ -16,7 +16,7 @@
       document.head.append(script);
       packed.remove();
     }
-    if (!window.Plotly) throw new Error("the chart script that belongs beside this page is missing");
+    if (!window.Plotly && document.querySelector("script[data-plot]")) throw new Error("the chart script that belongs beside this page is missing");
   }
 
   async function draw() {
@@ -26,6 +26,28 @@
       target.replaceChildren();
       await Plotly.newPlot(target, figure.data, figure.layout, figure.config);
     }
+  }
+
+  // The rows stand in the page as plain HTML: without this they are a long table that scrolls.
+  let tables = [];
+  const packed = (id, name) => document.getElementById(id)?.textContent ?? window.spTables[name];
+  async function page() {
+    const found = document.querySelectorAll("table.sp-long");
+    if (!found.length) return;
+    const style = document.createElement("style");
+    style.textContent = await inflated(packed("sp-tables-style", "style"));
+    document.head.prepend(style);
+    const url = URL.createObjectURL(new Blob([await inflated(packed("sp-tables", "code"))], { type: "text/javascript" }));
+    const { jQuery } = await import(url);
+    URL.revokeObjectURL(url);
+    tables = [...found].map((table) => {
+      table.parentElement.classList.add("sp-paged");
+      return jQuery(table).DataTable({ pageLength: 25, lengthMenu: [10, 25, 100, -1], order: [], autoWidth: false });
+    });
+  }
+
+  function rows(count) {
+    for (const table of tables) table.page.len(count).draw(false);
   }
 
   // Paper has another width than the screen: the figures take it before printing and give it back afterwards.
@@ -39,8 +61,9 @@
     try {
       await load();
       await draw();
-      window.addEventListener("beforeprint", () => widths(1150));
-      window.addEventListener("afterprint", () => widths(null));
+      await page();
+      window.addEventListener("beforeprint", () => (widths(1150), rows(-1)));
+      window.addEventListener("afterprint", () => (widths(null), rows(25)));
       root.dataset.plots = "drawn";
     } catch (error) {
       root.dataset.plots = "failed";

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+PAPER = "paper"  # the account of backtests and, unless another is said, of paper trading: the same ids
+
 
 def client_order_id(account: str, strategy: str, version: str, symbol: str, time_ns: int, leg: str, count: int) -> str:
     """Return the id of an order: a hash of what it stands for, 20 hex digits.

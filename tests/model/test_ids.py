@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from sptrader.orchestrator.ids import client_order_id
+from sptrader.model.ids import client_order_id
 from tests.orchestrator.tiny import FLAT, REVERSING, run_of
 
 

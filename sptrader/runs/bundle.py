@@ -1,0 +1,101 @@
+"""Bundle: what a report says of the runs it was made of, so that its numbers can be found and made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sptrader.errors import RunError
+from sptrader.runs.page import embedded_json
+from sptrader.runs.reported import ReportedRun, Trials
+
+BUNDLE_MIME = "application/vnd.sptrader.bundle+json"
+RUN_PAGE = "run"
+NOTEBOOK_PAGE = "notebook"
+_BLOCK = re.compile(rf'<script type="{re.escape(BUNDLE_MIME)}">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class BundledRun:
+    """One run of a report: its id, its folder relative to the page (empty when it was not saved), the SHA-256 of its files
+    by their path in it, and the trials its verdict was made with."""
+
+    id: str
+    folder: str = ""
+    files: Mapping[str, str] | None = None
+    trials: Trials | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a page was made of: its `kind` (`run` or `notebook`), `theme`, and runs."""
+
+    kind: str
+    theme: str
+    runs: tuple[BundledRun, ...]
+
+
+def bundled(run: ReportedRun, page: Path) -> BundledRun:
+    """Return what a page at `page` says of `run`."""
+    folder = run.folder
+    if folder is None:
+        return BundledRun(run.id, trials=run.trials)
+    return BundledRun(run.id, _relative(folder, page), file_hashes(folder), run.trials)
+
+
+def bundled_folder(run_id: str, page: Path) -> BundledRun:
+    """Return what a page at `page` says of a run it knows by its id: saved in the page's own folder, or in one of that name."""
+    for folder in (page.parent, page.parent / run_id, page.parent / "runs" / run_id):
+        if folder.resolve().name == run_id and (folder / "run.json").is_file():
+            return BundledRun(run_id, _relative(folder, page), file_hashes(folder))
+    return BundledRun(run_id)
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of a run's tables and inputs; `run.json`, which holds the time of its making, is not among them."""
+    names: Iterable[Path] = [*folder.glob("*.parquet"), folder / "metrics.json", *(folder / "inputs").glob("*")]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(names)
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def bundle_part(bundle: Bundle) -> str:
+    """Return the element of a page that carries `bundle`."""
+    return f'<script type="{BUNDLE_MIME}">{embedded_json(asdict(bundle))}</script>'
+
+
+def read_bundle(html: str, path: Path) -> Bundle:
+    """Return the bundle that the page `html` names; raise `RunError` for a page that names none."""
+    found = _BLOCK.search(html)
+    if found is None:
+        raise RunError(f"{path} is no report that can be verified: it names no run.", path=path)
+    try:
+        said: dict[str, Any] = json.loads(found[1])
+        runs = tuple(
+            BundledRun(
+                str(run["id"]),
+                str(run["folder"]),
+                run["files"],
+                None if run["trials"] is None else Trials(**run["trials"]),
+            )
+            for run in said["runs"]
+        )
+        return Bundle(str(said["kind"]), str(said["theme"]), runs)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: what it says of its run cannot be read: {error}.", path=path) from error
+
+
+def _relative(folder: Path, page: Path) -> str:
+    """The way from the page's folder to the run's; the absolute one where there is none (another drive)."""
+    try:
+        return Path(os.path.relpath(folder.resolve(), page.resolve().parent)).as_posix()
+    except ValueError:
+        return folder.resolve().as_posix()

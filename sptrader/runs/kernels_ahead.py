@@ -1,0 +1,109 @@
+"""Kernels started ahead, for platforms that do not fork: each is begun, preloaded and kept until a notebook takes it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+
+from sptrader.errors import RunError
+from sptrader.runs.warm_kernel import MakeKernel, WarmKernel
+
+_PRELOAD = "__import__('sptrader.runs.kernel_preload', fromlist=['preload']).preload()"
+_READY_S = 120.0
+
+
+class KernelsAhead:
+    """A few preloaded kernels in waiting; whenever one is taken, the next is begun in the background.
+
+    `make` starts a cold kernel in a folder; `n_ahead` is how many wait.
+    """
+
+    def __init__(self, make: MakeKernel, n_ahead: int = 2) -> None:
+        self._make = make
+        self._n_ahead = n_ahead
+        self._lock = threading.Lock()
+        self._n_begun = 0
+        self._is_closed = False
+        self._ready: queue.SimpleQueue[tuple[WarmKernel | None, Exception | None]] = queue.SimpleQueue()
+
+    def prepare(self, n_ahead: int) -> None:
+        """Begin kernels until `n_ahead` wait or are about to."""
+        with self._lock:
+            self._n_ahead = max(self._n_ahead, n_ahead)
+            n_missing = self._n_ahead - self._n_begun
+            self._n_begun += n_missing
+        for _ in range(n_missing):
+            threading.Thread(target=self._begin, daemon=True, name="kernel-ahead").start()
+
+    def take(self, cwd: str) -> WarmKernel:
+        """Return a kernel that nobody has used, working in `cwd`; raise `RunError` when none can be started."""
+        self.prepare(self._n_ahead)
+        try:
+            kernel, failure = self._ready.get(timeout=_READY_S)
+        except queue.Empty:
+            raise RunError(f"no kernel was ready within {_READY_S:g} s.", key="kernel", is_failure=True) from None
+        with self._lock:
+            self._n_begun -= 1
+        if kernel is None:
+            raise RunError(f"a kernel could not be started: {failure}", key="kernel", is_failure=True) from failure
+        self.prepare(self._n_ahead)
+        if not kernel.is_alive():
+            kernel.end()
+            return self.take(cwd)
+        _run_silently(kernel, f"__import__('os').chdir({cwd!r})")
+        return kernel
+
+    def close(self) -> None:
+        """End the kernels in waiting."""
+        with self._lock:
+            self._is_closed = True
+        while True:
+            try:
+                kernel, _ = self._ready.get_nowait()
+            except queue.Empty:
+                return
+            if kernel is not None:
+                kernel.end()
+
+    def _begin(self) -> None:
+        kernel = None
+        try:
+            kernel = self._make(str(Path.cwd()))
+            _run_silently(kernel, _PRELOAD)
+        except Exception as error:  # handed to the thread that takes a kernel, which raises it
+            if kernel is not None:
+                kernel.end()
+            self._ready.put((None, error))
+            return
+        with self._lock:
+            is_closed = self._is_closed
+        if is_closed:
+            kernel.end()
+        else:
+            self._ready.put((kernel, None))
+
+
+def _run_silently(kernel: WarmKernel, code: str) -> None:
+    """Run `code` so that it leaves no name, no output and no number in the kernel."""
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    client = BlockingKernelClient()
+    client.load_connection_info(kernel.manager.get_connection_info())
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=_READY_S)
+        reply = client.execute_interactive(
+            code,
+            silent=True,
+            store_history=False,
+            allow_stdin=False,
+            timeout=_READY_S,
+            output_hook=lambda message: None,
+        )
+    finally:
+        client.stop_channels()
+        client.context.destroy(linger=0)
+    content = reply["content"]
+    if content["status"] != "ok":
+        raise RunError(f"{content.get('ename')}: {content.get('evalue')}", key="kernel", is_failure=True)

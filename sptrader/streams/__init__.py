@@ -1,0 +1,1 @@
+"""Streams: how the parts of a live session reach each other, the bytes of their messages, and the session's journal."""

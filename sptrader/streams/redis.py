@@ -1,0 +1,329 @@
+"""Streams on a server: Redis from 6.2 on, or Valkey, over TCP, TLS or a unix socket.
+
+A lost connection is tried again with waits that double, for as long as the caller has patience; then `StreamError`. An
+answer that was lost on the way is made up for: what the server had delivered in it is read first, before anything newer.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from sptrader.clock import LiveClock
+from sptrader.errors import StreamError
+from sptrader.model.ports import Entry
+from sptrader.streams.faults import no_fields, no_group, was_closed
+from sptrader.streams.ids import format_id, parse_id
+from sptrader.streams.trim import trim
+
+_T = TypeVar("_T")
+_OLDEST = (6, 2)
+_BATCH = 1_000  # entries asked for at once where the whole of a stream is wanted
+_SPECIAL = re.compile(r"([\[\]?\\^])")
+_GROUP_GONE = ("NOGROUP", "UNBLOCKED")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an answer may take, and how a lost connection is tried again.
+
+    The waits are `first_wait_s` and its doubles up to `longest_wait_s`; the end is after `attempts` tries, or with the
+    first that fails when `most_s` have passed.
+    """
+
+    answer_s: float = 5.0
+    attempts: int = 8
+    first_wait_s: float = 0.05
+    longest_wait_s: float = 2.0
+    most_s: float = 30.0
+
+
+class RedisStreams:
+    """A connection to a server's streams; threads may share it, a consumer's name is one thread's.
+
+    `url` is `redis://`, `rediss://` (TLS) or `unix://`, with `user:password@` of an ACL user; `alert` is told of
+    lost and regained connections (without it the log is).
+    """
+
+    def __init__(
+        self, url: str, *, patience: Patience | None = None, alert: Callable[[str], None] | None = None
+    ) -> None:
+        import redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self._patience = patience or Patience()
+        self._alert = alert or logging.getLogger("sptrader.streams").warning
+        self._clock = LiveClock()
+        self._closed = threading.Event()
+        self._is_checked = False
+        self._errors = redis.exceptions
+        self._added: dict[str, int] = {}
+        self._unsure: set[tuple[str, str]] = set()
+        self._seen: dict[tuple[str, str, str], str] = {}
+        self._claimed: dict[tuple[str, str, str], str] = {}
+        try:
+            self._client: Any = redis.Redis.from_url(
+                url,
+                protocol=2,
+                socket_timeout=self._patience.answer_s,
+                socket_connect_timeout=self._patience.answer_s,
+                retry=Retry(NoBackoff(), 0),
+                retry_on_error=[],
+            )
+        except ValueError as error:
+            raise StreamError(
+                "The streams' address cannot be read; 'redis://host:6379/0', 'rediss://...' with TLS or 'unix:///path' is "
+                f"allowed, with 'user:password@' where the server asks for it ({str(error)[:100] if '@' not in url else 'not shown'}).",
+                key="url",
+            ) from None
+        # Replies as they come: what the client would make of them differs between its versions.
+        self._client.response_callbacks.clear()
+        self.address = _address(self._client)
+
+    def add(self, stream: str, fields: Mapping[str, bytes | str], *, most: int | None = None) -> str:
+        """Append an entry."""
+        id = self._call(*_xadd(stream, fields))
+        if most is not None:
+            self._trim(stream, 1, most)
+        return str(id.decode())
+
+    def add_many(
+        self, entries: Sequence[tuple[str, Mapping[str, bytes | str]]], *, most: int | None = None
+    ) -> list[str]:
+        """Append entries in this order, in one round trip."""
+        commands = [_xadd(stream, fields) for stream, fields in entries]
+
+        def send() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipe:
+                for command in commands:
+                    pipe.execute_command(*command)
+                return list(pipe.execute())
+
+        ids = self._try(send) if commands else []
+        if most is not None:
+            for stream in dict.fromkeys(stream for stream, _ in entries):
+                self._trim(stream, sum(name == stream for name, _ in entries), most)
+        return [id.decode() for id in ids]
+
+    def read(
+        self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
+    ) -> list[Entry]:
+        """Return new entries for this consumer."""
+        until = self._clock.elapsed_s() + (block_ms or 0) / 1000
+        # A wait longer than a socket's time limit would look like a dead server.
+        longest_ms = max(1, int(self._patience.answer_s * 500))
+        while True:
+            left_ms = min(int((until - self._clock.elapsed_s()) * 1000), longest_ms)
+            ask = partial(self._read, group, consumer, streams, count, left_ms)
+            found = self._try(ask, group, streams)
+            if found or left_ms <= 0:
+                return found
+
+    def claim(self, group: str, consumer: str, stream: str, *, idle_ms: int = 0, count: int = 100) -> list[Entry]:
+        """Take over what was delivered and never acknowledged, from the oldest on through all of the group's."""
+        found: list[Entry] = []
+        start = b"0-0"
+        while len(found) < count:
+            start, raw, *_ = self._call(
+                "XAUTOCLAIM", stream, group, consumer, idle_ms, start, "COUNT", count - len(found), group=group
+            )
+            found.extend(_entries(stream, raw))
+            if start == b"0-0":
+                break
+        if found:
+            self._claimed[group, consumer, stream] = found[-1].id
+        return found
+
+    def acknowledge(self, group: str, stream: str, ids: Sequence[str]) -> None:
+        """Say that the entries were handled."""
+        if ids and self._call("XACK", stream, group, *ids) == 0:
+            self.pending(group, stream)  # a group that is not there acknowledges nothing, and says so only here
+
+    def make_group(self, group: str, stream: str, *, after: str) -> None:
+        """Make the group at a recorded id."""
+        try:
+            self._call("XGROUP", "CREATE", stream, group, format_id(parse_id(after)), "MKSTREAM")
+        except StreamError as error:
+            if not str(error.__cause__).startswith("BUSYGROUP"):
+                raise
+
+    def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
+        """Return entries after an id without a group."""
+        found: list[Entry] = []
+        last = format_id(parse_id(after))
+        while count is None or len(found) < count:
+            batch = _BATCH if count is None else min(_BATCH, count - len(found))
+            entries = _entries(stream, self._call("XRANGE", stream, f"({last}", "+", "COUNT", batch))
+            found.extend(entries)
+            if len(entries) < batch:
+                break
+            last = entries[-1].id
+        return found
+
+    def last_id(self, stream: str) -> str:
+        """Return the id of the last entry ever added."""
+        try:
+            facts = self._call("XINFO", "STREAM", stream)
+        except StreamError as error:
+            if "no such key" in str(error.__cause__):
+                return "0-0"
+            raise
+        return str(facts[facts.index(b"last-generated-id") + 1].decode())
+
+    def length(self, stream: str) -> int:
+        """Return how many entries the stream keeps."""
+        return int(self._call("XLEN", stream))
+
+    def pending(self, group: str, stream: str) -> int:
+        """Return how many entries were delivered to the group and not acknowledged."""
+        return int(self._call("XPENDING", stream, group, group=group)[0])
+
+    def set(self, key: str, value: bytes, *, expires_ms: int | None = None) -> None:
+        """Write a key."""
+        self._call("SET", key, value, *(() if expires_ms is None else ("PX", expires_ms)))
+
+    def get(self, key: str) -> bytes | None:
+        """Return a key's value."""
+        value: bytes | None = self._call("GET", key)
+        return value
+
+    def delete(self, key: str) -> None:
+        """Take a key away."""
+        self._call("DEL", key)
+
+    def keys(self, pattern: str) -> list[str]:
+        """Return the names of keys and streams."""
+        found: set[str] = set()
+        cursor: bytes | int = b"0"
+        while True:
+            cursor, names = self._call("SCAN", cursor, "MATCH", _SPECIAL.sub(r"\\\1", pattern), "COUNT", _BATCH)
+            found.update(name.decode("utf-8", "backslashreplace") for name in names)
+            if int(cursor) == 0:
+                return sorted(found)
+
+    def close(self) -> None:
+        """Let go of the connection; who waits for an answer is told."""
+        self._closed.set()
+        self._client.connection_pool.disconnect()
+        self._client.close()
+
+    def _read(self, group: str, consumer: str, streams: Sequence[str], count: int, block_ms: int) -> list[Entry]:
+        place = (group, consumer)
+        if place in self._unsure:
+            known = [(group, consumer, stream) for stream in streams]
+            lost = self._ask_group(
+                place, streams, [self._seen.get(k) or self._claimed.get(k, "0") for k in known], count, 0
+            )
+            if lost:
+                return lost
+        self._unsure.add(place)
+        found = self._ask_group(place, streams, [">"] * len(streams), count, block_ms)
+        self._unsure.discard(place)
+        return found
+
+    def _ask_group(
+        self, place: tuple[str, str], streams: Sequence[str], ids: Sequence[str], count: int, block_ms: int
+    ) -> list[Entry]:
+        waiting = ("BLOCK", block_ms) if block_ms > 0 else ()
+        reply = self._client.execute_command(
+            "XREADGROUP", "GROUP", *place, "COUNT", count, *waiting, "STREAMS", *streams, *ids
+        )
+        found = []
+        for name, raw in reply or ():
+            stream = name.decode()
+            if raw:
+                self._seen[(*place, stream)] = raw[-1][0].decode()
+            found.extend(_entries(stream, raw))
+        return found
+
+    def _trim(self, stream: str, added: int, most: int) -> None:
+        self._added[stream] = self._added.get(stream, 0) + added
+        if self._added[stream] * 10 < most and self._added[stream] < 100:
+            return
+        self._added[stream] = 0
+        try:
+            trim(self._call, stream, most)
+        except StreamError as error:  # the entry itself was added: who added it must not add it again
+            self._alert(f"Stream '{stream}' could not be trimmed: {error}")
+
+    def _call(self, *command: Any, group: str = "") -> Any:
+        return self._try(lambda: self._client.execute_command(*command), group, command[1:2])
+
+    def _try(self, work: Callable[[], _T], group: str = "", streams: Sequence[str] = ()) -> _T:
+        patience = self._patience
+        until, wait = self._clock.elapsed_s() + patience.most_s, patience.first_wait_s
+        failed = 0
+        while True:
+            if self._closed.is_set():
+                raise was_closed(self.address)
+            try:
+                if not self._is_checked:
+                    self._check_server()
+                result = work()
+                break
+            except (self._errors.AuthenticationError, self._errors.AuthorizationError) as error:
+                raise StreamError(f"{self.address} refused the user or the password: {error}.", key="url") from error
+            except (self._errors.ConnectionError, self._errors.TimeoutError) as error:
+                failed += 1
+                if failed >= patience.attempts or self._clock.elapsed_s() >= until:
+                    raise StreamError(
+                        f"{self.address} cannot be reached ({error}); tried {failed} times.", is_failure=True
+                    ) from error
+                if failed == 1:
+                    self._alert(f"{self.address} cannot be reached ({error}); trying again.")
+            except self._errors.RedisError as error:
+                if group and str(error).startswith(_GROUP_GONE):
+                    named = next((stream for stream in streams if f"'{stream}'" in str(error)), streams[0])
+                    raise no_group(group, named) from error
+                raise StreamError(f"{self.address} refused: {error}.", is_failure=True) from error
+            self._closed.wait(wait)
+            wait = min(2 * wait, patience.longest_wait_s)
+        if failed:
+            self._alert(f"{self.address} is reached again after {failed} failed tries.")
+        return result
+
+    def _check_server(self) -> None:
+        try:
+            told = self._client.execute_command("INFO", "server").decode()
+        except self._errors.NoPermissionError:
+            self._alert(f"{self.address} does not tell its version to this user (INFO); 6.2 or newer is needed.")
+        else:
+            found = re.search(r"^redis_version:(\d+)\.(\d+)", told, re.MULTILINE)
+            if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+                version = found[0].partition(":")[2] if found else "unknown"
+                raise StreamError(f"{self.address} is of version {version}; Redis 6.2 or newer, or Valkey, is needed.")
+        self._is_checked = True
+
+
+def _xadd(stream: str, fields: Mapping[str, bytes | str]) -> tuple[Any, ...]:
+    if not fields:
+        raise no_fields(stream)
+    return ("XADD", stream, "*", *(part for pair in fields.items() for part in pair))
+
+
+def _entries(stream: str, raw: Sequence[Any]) -> list[Entry]:
+    """Return what the server listed; what was deleted from the stream since is nothing, or an id without fields."""
+    return [
+        Entry(
+            stream,
+            item[0].decode(),
+            {
+                name.decode("utf-8", "backslashreplace"): body
+                for name, body in zip(item[1][::2], item[1][1::2], strict=True)
+            },
+        )
+        for item in raw
+        if item is not None and item[1] is not None
+    ]
+
+
+def _address(client: Any) -> str:
+    facts = client.connection_pool.connection_kwargs
+    place = facts.get("path") or f"{facts.get('host', 'localhost')}:{facts.get('port', 6379)}"
+    return f"The stream server at {place}"

@@ -88,14 +88,20 @@ def save_notebook_report(
     if not any(cell.get("outputs") or cell.get("execution_count") for cell in node.cells):
         raise RunError(f"{name} has not been executed: none of its {len(node.cells)} cells has a result.", path=name)
     outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
-    said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if METRICS_MIME in o.get("data", {})), {})
+    said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if _says(o)), {})
     path = Path(out)
     _check(path, script)
     body = _notebook_body(copy.deepcopy(node), has_code=has_code)
     runs = dict.fromkeys(re.findall(r'data-run="([^"]+)"', body))
-    bundle = Bundle(NOTEBOOK_PAGE, "light", tuple(bundled_folder(unescape(run), path) for run in runs))
+    counted = {o["data"][METRICS_MIME].get("run"): o["data"][METRICS_MIME].get("trials") for o in outputs if _says(o)}
+    named = tuple(bundled_folder(unescape(run), path, counted.get(unescape(run))) for run in runs)
+    bundle = Bundle(NOTEBOOK_PAGE, "light", named)
     text = _page(title or str(said.get("title") or Path(name).stem), body, said, bundle, script)
     return write_page(path, text, script)
+
+
+def _says(output: NotebookNode) -> bool:
+    return METRICS_MIME in output.get("data", {})
 
 
 def run_report_notebook(

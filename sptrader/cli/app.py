@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, batch, components, data, lab, runs, strategies
+from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -36,7 +36,8 @@ def _options(
 app.command("demo")(backtest.demo)
 app.command("backtest")(backtest.backtest)
 app.command("batch")(batch.batch)
-app.command("report")(runs.report)
+app.command("report")(report.report)
+app.command("verify")(report.verify)
 app.command("lab")(lab.lab)
 app.add_typer(data.app, name="data")
 app.add_typer(components.app, name="components")

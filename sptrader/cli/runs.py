@@ -1,4 +1,4 @@
-"""`sptrader runs` and `sptrader report`: list saved runs, show one, write its report."""
+"""`sptrader runs`: list saved runs, show one, compare several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +16,7 @@ from rich.table import Table
 from sptrader.cli.backtest import show, summary
 from sptrader.errors import RunError, SptraderError
 from sptrader.performance.definitions import metric_text
+from sptrader.runs.compare import compare_runs, save_comparison
 from sptrader.runs.reopen import load_run
 from sptrader.runs.store import saved_runs
 
@@ -57,15 +59,40 @@ def show_run(run: Name, folder: Folder = Path("runs"), as_json: AsJson = False) 
     show(loaded)
 
 
-def report(
-    run: Name,
-    out: Annotated[Path | None, typer.Option(help="The file to write; else report.html in the run's folder.")] = None,
+@app.command("compare")
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs: folders, or ids.")],
     folder: Folder = Path("runs"),
+    out: Annotated[Path | None, typer.Option(help="Write the comparison as an HTML file as well.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the report of RUN as one self-contained HTML file."""
-    path = find(run, folder)
-    written = load_run(path).report(out or path / "report.html")
-    Console().print(f"[dim]report:[/dim] {escape(str(written))}", soft_wrap=True)
+    """Compare runs: what they were made of where it differs, and their metrics side by side."""
+    found = compare_runs([load_run(find(run, folder)) for run in runs])
+    written = None if out is None else save_comparison(found, out)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+        return
+    console = Console()
+    for label, run in zip(found.labels, found.runs, strict=True):
+        console.print(f"[bold]{label}[/bold] {escape(run.id)}", soft_wrap=True)
+    for doubt in found.doubts:
+        console.print(f"[yellow]note:[/yellow] {escape(doubt)}")
+    groups = ("strategy", "parameters", "settings", "data", "components", "software", "findings", "metrics")
+    for group in groups:
+        rows = found.table(group, only_different=group != "metrics")
+        if len(rows):
+            console.print(_side_by_side(group, rows))
+    if written is not None:
+        console.print(f"[dim]comparison:[/dim] {escape(str(written))}", soft_wrap=True)
+
+
+def _side_by_side(title: str, rows: pd.DataFrame) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
+    for head in rows.columns:
+        table.add_column("" if head == "name" else str(head), justify="left" if head == "name" else "right")
+    for values in rows.itertuples(index=False):
+        table.add_row(*(escape(str(value)) for value in values))
+    return table
 
 
 def find(run: str, folder: Path) -> Path:

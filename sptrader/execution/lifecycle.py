@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sptrader.model.orders import Fill, OrderStatus, OrderUpdate
+from sptrader.model.orders import Fill, OpenOrder, Order, OrderStatus, OrderUpdate
 
 
 class Anomaly(StrEnum):
@@ -154,6 +154,23 @@ def after(life: Life, report: Fill | OrderUpdate) -> Change:
     if status is OrderStatus.ACCEPTED and life.filled > 0:
         status = OrderStatus.PARTIALLY_FILLED  # the answer to what was unknown comes after a fill
     return Change(msgspec.structs.replace(life, status=status, updates=(*life.updates, report)), anomaly)
+
+
+def evidence(order: Order, status: OrderStatus) -> OpenOrder:
+    """Return an order as a broker would show it, with nothing filled."""
+    return OpenOrder(
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        filled=Decimal(0),
+        status=status,
+        type=order.type,
+        parent=order.parent,
+        leg=order.leg,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+    )
 
 
 def _amended(life: Life, quantity: Decimal) -> Life:

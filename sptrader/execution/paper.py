@@ -10,7 +10,7 @@ import msgspec
 
 from sptrader.errors import BrokerError, BrokerTimeout
 from sptrader.execution.faults import Faults
-from sptrader.execution.lifecycle import Life, after
+from sptrader.execution.lifecycle import Life, after, evidence
 from sptrader.model.instrument import Instrument
 from sptrader.model.orders import (
     Amend,
@@ -134,7 +134,9 @@ class PaperBroker:
             return
         is_lost, arrives = self._loses("order", order.client_order_id)
         if arrives:
-            self.state.known[order.client_order_id] = Known(_evidence(order), Life(quantity=order.quantity))
+            self.state.known[order.client_order_id] = Known(
+                evidence(order, OrderStatus.SUBMITTED), Life(quantity=order.quantity)
+            )
             self._on_its_way(order)
         if is_lost:
             raise BrokerTimeout(f"no answer to order '{order.client_order_id}'.", value=order.client_order_id)
@@ -330,22 +332,6 @@ class PaperBroker:
             reason=reason,
             time=self.state.time_ns,
         )
-
-
-def _evidence(order: Order) -> OpenOrder:
-    return OpenOrder(
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        filled=Decimal(0),
-        status=OrderStatus.SUBMITTED,
-        type=order.type,
-        parent=order.parent,
-        leg=order.leg,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-    )
 
 
 def _told(known: Known) -> OpenOrder:

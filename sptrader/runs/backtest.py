@@ -10,9 +10,11 @@ from sptrader.data.fingerprint import content_hash
 from sptrader.model.period import TimeLike, time_text
 from sptrader.orchestrator.backtest import Outcome, run_plan
 from sptrader.runs.config import RunConfig
+from sptrader.runs.finer import Finer
 from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
+from sptrader.runs.trials import data_of
 from sptrader.strategy.strategy import Strategy
 
 __all__ = ["Bars", "backtest", "run_prepared"]
@@ -29,6 +31,7 @@ def backtest(
     end: TimeLike | None = None,
     basis: str | None = None,
     symbols: Sequence[str] | None = None,
+    finer: Finer = None,
     seed: int = 0,
 ) -> Run:
     """Run `strategy` over `bars` and return the run.
@@ -37,8 +40,9 @@ def backtest(
     Parquet file, or None for what the strategy's market names, from the catalog. A frame without facts is taken as the
     strategy's market; its prices' `basis` must then be said, unless the spread is 0. `params` change the strategy's
     parameters. `symbols` are traded instead of the strategy's. `cash` and `currency` (of the account), `start` and `end`
-    (UTC, inclusive) come before the strategy's own `backtest` section; bars before `start` warm up the components. `seed`
-    is kept with the run.
+    (UTC, inclusive) come before the strategy's own `backtest` section; bars before `start` warm up the components. `finer` are
+    the bars of a shorter timeframe, or the ticks (columns `bid` and `ask`), that `execution.intrabar: finer` asks where a bar
+    cannot tell: a frame, a Parquet file, or either by symbol; bars of the catalog find theirs there. `seed` is kept with the run.
 
     Raises `StrategyError`, `DataError`, `ComponentError` or `RunError`, each saying what was wrong and what is allowed.
     """
@@ -54,6 +58,7 @@ def backtest(
         end=end,
         basis=basis,
         symbols=symbols,
+        finer=finer,
     )
     return run_prepared(ready, seed=seed, began_s=began)
 
@@ -76,6 +81,7 @@ def outcome_of(ready: Prepared) -> Outcome:
         end_ns=ready.end_ns,
         nights=ready.nights,
         hashes=ready.hashes,
+        finer=ready.finer,
     )
 
 
@@ -99,4 +105,5 @@ def make_run(ready: Prepared, outcome: Outcome, *, seed: int, began_s: float) ->
         wall_time_s=clock.elapsed_s() - began_s,
         made_at_ns=clock.now_ns(),
     )
+    provenance["trials_of"] = list(data_of(ready))
     return Run(outcome, config, provenance, strategy=ready.strategy, warnings=ready.notes)

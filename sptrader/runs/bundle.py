@@ -49,12 +49,14 @@ def bundled(run: ReportedRun, page: Path) -> BundledRun:
     return BundledRun(run.id, _relative(folder, page), file_hashes(folder), run.trials)
 
 
-def bundled_folder(run_id: str, page: Path) -> BundledRun:
-    """Return what a page at `page` says of a run it knows by its id: saved in the page's own folder, or in one of that name."""
+def bundled_folder(run_id: str, page: Path, trials: Mapping[str, float] | None = None) -> BundledRun:
+    """Return what a page at `page` says of a run it knows by its id: saved in the page's own folder, or in one of that name;
+    `trials` are those its summary was made with."""
+    counted = None if trials is None else Trials(**trials)
     for folder in (page.parent, page.parent / run_id, page.parent / "runs" / run_id):
         if folder.resolve().name == run_id and (folder / "run.json").is_file():
-            return BundledRun(run_id, _relative(folder, page), file_hashes(folder))
-    return BundledRun(run_id)
+            return BundledRun(run_id, _relative(folder, page), file_hashes(folder), counted)
+    return BundledRun(run_id, trials=counted)
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -166,9 +166,10 @@ def _overfit(returns: SessionReturns, trials: Trials | None) -> Iterator[Finding
     if trials is None or trials.n_trials < 2 or len(returns) < 2:
         return
     daily = returns.returns
+    variance = 1.0 / len(daily) if trials.sharpe_variance is None else trials.sharpe_variance
     found = deflated_sharpe(
         ratios.sharpe(daily, 1),
-        trials.sharpe_variance,
+        variance,
         n_trials=trials.n_trials,
         n_returns=len(daily),
         skew=ratios.skew(daily),

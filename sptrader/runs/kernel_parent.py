@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 
 MESSAGE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
+_REAP_EVERY_S = 0.5
 
 
 def main() -> None:
@@ -33,14 +35,16 @@ def main() -> None:
     preload()
     server.send(json.dumps({"ready": True}).encode())
     alive: set[int] = set()
-    while request := _received(server):
-        alive -= _ended()
+    while request := _received(server, alive):
         _answer(server, json.loads(request), alive)
     for pid in alive - _ended():
         os.killpg(pid, signal.SIGKILL)
 
 
-def _received(server: socket.socket) -> bytes:
+def _received(server: socket.socket, alive: set[int]) -> bytes:
+    """Return the next request, empty when the owner is gone; meanwhile see to the children that end."""
+    while not select.select([server], [], [], _REAP_EVERY_S)[0]:
+        alive -= _ended()
     try:
         return server.recv(MESSAGE_BYTES)
     except ConnectionResetError:  # the owner was killed with an answer unread

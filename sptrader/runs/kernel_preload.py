@@ -10,6 +10,8 @@ from __future__ import annotations
 import gc
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -36,7 +38,7 @@ def preload() -> None:
     """
     # debugpy would print about frozen modules when it is imported
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _as_in_a_kernel():
         warnings.simplefilter("ignore")
         for name in _KERNEL_MODULES:
             if find_spec(name.partition(".")[0]):
@@ -44,6 +46,29 @@ def preload() -> None:
         _draw()
     gc.collect()
     gc.freeze()  # a collection in a forked kernel would copy every page of what is kept
+
+
+@contextmanager
+def _as_in_a_kernel() -> Iterator[None]:
+    """Let modules see a kernel's shell while they are imported: pandas and Plotly choose there how they will display."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    if InteractiveShell.initialized():
+        yield
+        return
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from traitlets.config import Config
+
+    shell = ZMQInteractiveShell.instance(
+        config=Config({"IPKernelApp": {"name": "warm"}, "HistoryManager": {"enabled": False}})
+    )
+    shell.kernel = shell
+    try:
+        with shell.builtin_trap:
+            yield
+    finally:
+        shell.restore_sys_module_state()  # type: ignore[no-untyped-call]
+        ZMQInteractiveShell.clear_instance()
 
 
 def _draw() -> None:

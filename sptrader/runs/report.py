@@ -51,7 +51,7 @@ def save_run_report(run: ReportedRun, out: str | Path, *, script: str = INLINE, 
     path = Path(out)
     _check(path, script)
     text = run_page(run, bundled(run, path), script=script, theme=theme)
-    return _write(path, text, script)
+    return write_page(path, text, script)
 
 
 def run_page(run: ReportedRun, named: BundledRun, *, script: str = INLINE, theme: str = "light") -> str:
@@ -88,14 +88,20 @@ def save_notebook_report(
     if not any(cell.get("outputs") or cell.get("execution_count") for cell in node.cells):
         raise RunError(f"{name} has not been executed: none of its {len(node.cells)} cells has a result.", path=name)
     outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
-    said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if METRICS_MIME in o.get("data", {})), {})
+    said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if _says(o)), {})
     path = Path(out)
     _check(path, script)
     body = _notebook_body(copy.deepcopy(node), has_code=has_code)
     runs = dict.fromkeys(re.findall(r'data-run="([^"]+)"', body))
-    bundle = Bundle(NOTEBOOK_PAGE, "light", tuple(bundled_folder(unescape(run), path) for run in runs))
+    counted = {o["data"][METRICS_MIME].get("run"): o["data"][METRICS_MIME].get("trials") for o in outputs if _says(o)}
+    named = tuple(bundled_folder(unescape(run), path, counted.get(unescape(run))) for run in runs)
+    bundle = Bundle(NOTEBOOK_PAGE, "light", named)
     text = _page(title or str(said.get("title") or Path(name).stem), body, said, bundle, script)
-    return _write(path, text, script)
+    return write_page(path, text, script)
+
+
+def _says(output: NotebookNode) -> bool:
+    return METRICS_MIME in output.get("data", {})
 
 
 def run_report_notebook(
@@ -183,16 +189,21 @@ def _check(path: Path, script: str) -> None:
         raise RunError(f"the report's path was '{path}'; that is a folder, name a file in it.", path=path)
 
 
+def data_part(said: Mapping[str, Any]) -> str:
+    """Return the element of a page that carries what its run says for programs; empty where it says nothing."""
+    return f'<script type="{METRICS_MIME}">{embedded_json(said)}</script>' if said else ""
+
+
 def _page(title: str, body: str, said: Mapping[str, Any], bundle: Bundle, script: str) -> str:
     """The page with what its runs say for programs."""
-    data = f'<script type="{METRICS_MIME}">{embedded_json(said)}</script>' if said else ""
+    data = data_part(said)
     if bundle.runs:
         data += bundle_part(bundle)
     footer = f"Made by sptrader from run {said['run']}." if said.get("run") else "Made by sptrader."
     return page(title, f"{body}\n{data}", script=script, footer=footer, theme=bundle.theme)
 
 
-def _write(path: Path, text: str, script: str) -> Path:
+def write_page(path: Path, text: str, script: str) -> Path:
     """Write the page, and the shared script beside it when the page refers to it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,10 +19,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trials:
-    """How many backtests were tried on a run's data, and the variance of their Sharpe ratios per session (not annualised)."""
+    """How many backtests were tried on a run's data, and the variance of their Sharpe ratios per session (not annualised).
+
+    Where only the count is known the variance is None: then it is what luck alone gives, one over the sessions.
+    """
 
     n_trials: float
-    sharpe_variance: float
+    sharpe_variance: float | None = None
 
 
 class ReportedStrategy(Protocol):

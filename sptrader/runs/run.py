@@ -32,6 +32,7 @@ from sptrader.performance.returns import (
     session_returns,
 )
 from sptrader.runs.config import RunConfig
+from sptrader.runs.ledger import ledger_file, n_trials
 from sptrader.runs.reported import Trials
 from sptrader.strategy.plan import signal_type_doubts
 from sptrader.strategy.spec import Risk
@@ -68,7 +69,6 @@ class Run:
         self.provenance = dict(provenance)
         self._warnings = warnings
         self.folder: Path | None = None
-        self.trials: Trials | None = None
         self.__dict__.update(stored or {})
         if stored is None and self.audit.violations:
             raise RunError(
@@ -170,6 +170,11 @@ class Run:
         return dict(self._outcome.market.frames)
 
     @property
+    def finer(self) -> dict[str, pd.DataFrame]:
+        """The finer bars or ticks inside the bars of the period, by symbol; empty without."""
+        return dict(self._outcome.market.finer)
+
+    @property
     def columns(self) -> dict[str, dict[str, NDArray[np.float64]]]:
         """The indicators of each instrument, aligned with `bars`."""
         return {
@@ -189,6 +194,7 @@ class Run:
         found += signal_type_doubts(self._outcome.plan, signal_columns(self._outcome.columns[symbol]))
         if self._outcome.market.is_spread_modelled:
             found.append("spread: modelled (from a constant or a mean per bar, not from quotes of both sides).")
+        found += self._outcome.market.finer_doubts
         found += empty_session_warnings(self.session_returns)
         return tuple(found)
 
@@ -205,6 +211,18 @@ class Run:
 
         o = self._outcome
         return look_ahead(o.plan, o.market.frames, o.columns, instruments=o.plan.instruments)
+
+    @cached_property
+    def trials(self) -> Trials | None:
+        """How many backtests the ledger counts on its data now; None where it counts none or cannot be read."""
+        data = self.provenance.get("trials_of", ())
+        if not data or not ledger_file().is_file():
+            return None
+        try:
+            counted = n_trials(data)
+        except RunError:  # the count belongs to the reader's machine, the run does not depend on it
+            return None
+        return Trials(counted) if counted else None
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -243,11 +261,22 @@ class Run:
 
         return section(self, name, symbol=symbol, theme=theme)
 
-    def report(self, out: str | Path = "report.html", *, script: str = "inline", theme: str = "light") -> Path:
-        """Write the report as one self-contained HTML file and return its path."""
+    def report(
+        self, out: str | Path = "report.html", *, script: str = "inline", theme: str = "light", pdf: bool = False
+    ) -> Path:
+        """Write the report as one self-contained HTML file and return its path; with `pdf` print it beside as well.
+
+        `script="beside"` keeps the scripts in a file beside it, which the reports of a folder share. `theme` is `light` or
+        `dark`. The PDF needs a Chromium or Chrome on this machine.
+        """
         from sptrader.runs.report import save_run_report
 
-        return save_run_report(self, out, script=script, theme=theme)
+        path = save_run_report(self, out, script=script, theme=theme)
+        if pdf:
+            from sptrader.runs.pdf import save_pdf
+
+            save_pdf(path)
+        return path
 
     def save(self, folder: str | Path = "runs") -> Path:
         """Write the run's folder below `folder` and return it."""

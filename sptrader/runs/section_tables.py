@@ -115,14 +115,17 @@ def decisions_section(run: ReportedRun, look: Look) -> Section:
     n_ordered = int((outcomes == "ordered").sum())
     kinds = [(outcome, table[outcomes == outcome], "reason") for outcome in ("refused", "ignored")]
     if "cap" in table.columns:
-        kinds.insert(1, ("cut", table[(outcomes == "ordered") & (table["cap"].astype(str) != "")], "cap"))
+        capped = table[(outcomes == "ordered") & (table["cap"].astype(str) != "")]
+        is_leave = capped["action"].astype(str) == "leave"
+        kinds[1:1] = [("cut", capped[~is_leave], "cap"), ("half refused", capped[is_leave], "cap")]
     rows = [row for outcome, part_, column in kinds for row in _reasons(part_, outcome, column)]
     if not rows:
         return nothing(run, look, f"All {len(table):,} decisions became orders.")
     note = (
         f'<p class="sp-note">{n_ordered:,} of {len(table):,} decisions became orders. '
-        "Refused: a rule was true and a check was not; cut: ordered, but smaller; ignored: no rule was true, or there was "
-        "nothing to do. Examples: symbol, the bar's opening time, and what was asked.</p>"
+        "Refused: a rule was true and a check was not; cut: ordered, but smaller; half refused: a position was left "
+        "and not reversed; ignored: no rule was true, or there was nothing to do. "
+        "Examples: symbol, the bar's opening time, and what was asked.</p>"
     )
     return told(run, look, table_part(pd.DataFrame(rows), wrapped=("meaning", "examples"), max_rows=100) + note)
 

@@ -76,6 +76,7 @@ def _summary(run: ReportedRun, look: Look) -> Section:
         ("start", f"{run.config.cash:,.0f} {currency}"),
         ("parameters", ", ".join(f"{name} {value}" for name, value in run.parameters.items()) or "none"),
         ("run", run.id),
+        ("trials on these data", f"{run.trials.n_trials:,.0f}" if run.trials else ""),
     ]
     title = f"{run.strategy.name} {run.strategy.version}".strip()
     html = (
@@ -87,6 +88,7 @@ def _summary(run: ReportedRun, look: Look) -> Section:
         "run": run.id,
         "title": f"{title} · {', '.join(run.bars)} · {span}",
         "metrics": {name: value if math.isfinite(value) else None for name, value in metrics.items()},
+        "trials": None if run.trials is None else asdict(run.trials),
         "verdict": {
             "headline": judged.headline,
             "sentence": judged.sentence,

@@ -82,18 +82,18 @@ class WarmEngine(Engine):  # type: ignore[misc]
         """Take a kernel, run the cells, kill the kernel; papermill's options that have no meaning here are ignored."""
         kernel = shared_kernels().take(kernel_name, kernel_cwd or os.getcwd())
         watch = _Watch(kernel, notebook_timeout)
+        client = WarmClient(
+            nb_man,
+            km=kernel.manager,
+            kernel_name=kernel_name,
+            timeout=execution_timeout,
+            startup_timeout=start_timeout,
+            log=_log,
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+        )
         try:
-            client = WarmClient(
-                nb_man,
-                km=kernel.manager,
-                kernel_name=kernel_name,
-                timeout=execution_timeout,
-                startup_timeout=start_timeout,
-                log=_log,
-                log_output=log_output,
-                stdout_file=stdout_file,
-                stderr_file=stderr_file,
-            )
             client.execute()
         except CellTimeoutError:
             _tell(nb_man, TOO_SLOW, f"the cell was not done after {execution_timeout:g} s; its kernel was killed")
@@ -108,6 +108,8 @@ class WarmEngine(Engine):  # type: ignore[misc]
                 _tell(nb_man, KERNEL_DIED, "the kernel died or did not answer, as when it is killed for want of memory")
         finally:
             watch.cancel()
+            if client.kc is not None:
+                client.kc.stop_channels()
             kernel.end()
 
 

@@ -111,10 +111,11 @@ class EmbeddedServer:
         )
         with open(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
+        # The server reads it as its input: in a file's name it takes `*`, `?` and `[` for a pattern.
         launcher = str(Path(__file__).with_name("launcher.py"))
         with self._log.open("wb") as log:
             self._launcher = subprocess.Popen(
-                [sys.executable, "-I", "-S", launcher, str(os.getpid()), str(self.binary), str(config)],
+                [sys.executable, "-I", "-S", launcher, str(os.getpid()), str(config), str(self.binary), "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

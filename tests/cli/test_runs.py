@@ -71,3 +71,18 @@ def test_report_is_written_beside_the_run_or_where_asked(capsys, saved, tmp_path
     assert told(capsys, "report", saved, "--out", "mine.html")[0] == 0
     assert (tmp_path / "mine.html").exists()
     assert told(capsys, "report", "nothing")[0] == 2
+
+
+def test_compare_shows_what_differs_and_the_metrics(capsys, saved, tmp_path):
+    other = sp.backtest(rules(), bars([FLAT, FLAT, 1.1010, 1.1020, 1.1020], [1, 0, 3]), cash=5_000).save("runs").name
+
+    code, out, _ = told(capsys, "runs", "compare", saved, other, "--out", "compare.html")
+
+    assert code == 0
+    assert f"B {other}" in out
+    assert "cash" in out
+    assert "final_equity" in out
+    assert (tmp_path / "compare.html").stat().st_size > 100_000
+    said = json.loads(told(capsys, "runs", "compare", saved, other, "--json")[1])
+    assert said["settings"]["cash"][1] == 5_000
+    assert told(capsys, "runs", "compare", saved)[0] == 2

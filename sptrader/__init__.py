@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from sptrader.runs.run import Run
     from sptrader.strategy.loader import load_strategy
     from sptrader.strategy.strategy import Strategy
+    from sptrader.views.orchestrator import Orchestrator
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Orchestrator": "views.orchestrator",
     "Batch": "runs.batch",
     "QualityReport": "data.checks",
     "Range": "components.contract",
@@ -47,6 +49,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Orchestrator",
     "Batch",
     "QualityReport",
     "Range",

@@ -18,7 +18,7 @@ import traitlets
 
 from sptrader.plots.theme import DARK, LIGHT
 from sptrader.runs.page import plotly_script
-from sptrader.runs.sections import figure_json
+from sptrader.runs.section import figure_json
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

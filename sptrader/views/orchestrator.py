@@ -1,0 +1,125 @@
+"""Orchestrator: the page: one place to choose, run, watch, understand and stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import ipywidgets as widgets
+
+from sptrader.runs.jobs import Workers
+from sptrader.runs.reopen import load_run
+from sptrader.runs.run import Run
+from sptrader.strategy.strategy import Strategy
+from sptrader.views.desk import Desk, answer_anytime
+from sptrader.views.flow import OrderFlow
+from sptrader.views.guard import Guard
+from sptrader.views.header import Header
+from sptrader.views.look import classed, column, html, style_sheet
+from sptrader.views.performance import Performance
+from sptrader.views.risk import Risk
+from sptrader.views.setup import Setup
+from sptrader.views.system import System
+from sptrader.views.tables import Orders, Signals
+
+
+class Tab(Protocol):
+    """A part of the page that shows a run."""
+
+    view: widgets.Widget
+
+    def show(self, run: Run) -> None:
+        """Show a run."""
+        ...
+
+
+class Orchestrator:
+    """The page of one workspace: the last expression of a cell shows it.
+
+    Runs are made by processes of their own and saved below `runs`; `page.run` is the one that is shown, with all of its
+    tables. `page.close()` ends the page's thread.
+    """
+
+    def __init__(self, strategy: str | Path | None = None, *, runs: str | Path = "runs") -> None:
+        """Open the page on the current folder, with `strategy` (a file, or a known name) chosen."""
+        self.run: Run | None = None
+        folder = Path(runs).resolve()
+        self._guard = Guard()
+        self._desk = Desk(self._guard)
+        self._workers = Workers()
+        self._header = Header(changed=self._mode_changed, stop=self._stop)
+        self._setup = Setup(self._desk, folder, self._workers, finished=self._finished, chosen=self._chosen)
+        flow = OrderFlow(self._desk)
+        self._performance = Performance(self._desk, folder, explain=self._explain)
+        self._system = System(self._desk, folder)
+        self._flow = flow
+        self._tabs: dict[str, Tab] = {
+            "Performance": self._performance,
+            "Signals": Signals(),
+            "Order flow": flow,
+            "Risk": Risk(),
+            "Orders": Orders(),
+        }
+        self._shown: dict[str, Run] = {}
+        names = [*self._tabs, "System"]
+        self._choice = classed(widgets.ToggleButtons(options=names), "sp-tabs")
+        self._choice.observe(lambda _: self._turned(), names="value")
+        views = [*(tab.view for tab in self._tabs.values()), self._system.view]
+        self._pages = widgets.Stack(views, selected_index=0)
+        main = column(self._choice, self._pages, classes=["sp-main"])
+        body = classed(widgets.Box([self._setup.view, main]), "sp-body")
+        self.view = column(html(style_sheet()), self._header.view, self._guard.view, body, classes=["sp-page"])
+        self._desk.root = self.view
+        self._desk.start()
+        self._desk.do(self._setup.open, None if strategy is None else str(strategy))
+        self._desk.do(self._workers.warm)
+        self._desk.do(_warm_figures)
+
+    def close(self) -> None:
+        """End the page's thread and its waiting process; a job that runs goes on."""
+        self._desk.close()
+        self._workers.close()
+        self.view.close()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
+        answer_anytime(self.view)
+        return self.view._repr_mimebundle_()
+
+    def _finished(self, folder: Path) -> None:
+        self.run = load_run(folder)
+        self._show()
+
+    def _turned(self) -> None:
+        self._pages.selected_index = list(self._choice.options).index(self._choice.value)
+        self._desk.do_latest("tab", self._show)
+
+    def _show(self) -> None:
+        """Bring the open tab up to date."""
+        name = self._choice.value
+        if name == "System":
+            self._system.refresh()
+        elif self.run is not None and self._shown.get(name) is not self.run:
+            self._tabs[name].show(self.run)
+            self._shown[name] = self.run
+
+    def _explain(self, time: Any) -> None:
+        """A bar clicked on the performance chart: its explanation is on the order flow's tab."""
+        self._choice.value = "Order flow"
+        self._show()
+        self._flow.explain(time)
+
+    def _chosen(self, strategy: Strategy) -> None:
+        self._guard.clear()
+
+    def _mode_changed(self, mode: str, account: str) -> None:
+        self._guard.clear()
+
+    def _stop(self) -> None:
+        self._guard.clear()
+
+
+def _warm_figures() -> None:
+    """Make a figure before one is wanted: the first in a process takes two seconds."""
+    from plotly.subplots import make_subplots
+
+    make_subplots(rows=2, cols=1).add_candlestick(x=[0], open=[1], high=[1], low=[1], close=[1]).to_json()

@@ -1,0 +1,109 @@
+"""Risk: how much of each limit was used, what was held through time, and how the instruments move together."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from sptrader.plots.exposure import correlation_figure, exposure_figure
+from sptrader.runs.riskuse import LimitUse, risk_use
+from sptrader.runs.run import Run
+from sptrader.views.chart import Chart
+from sptrader.views.look import column, empty, html, show, subheading
+
+_NEAR = 0.8
+
+
+class Risk:
+    """The tab of risk."""
+
+    def __init__(self) -> None:
+        self._none = html(empty("No risk yet", "Run a backtest: limits are shown with what was used of them."))
+        self._limits, self._alerts = html(), html()
+        self._exposure = Chart(label="exposure through time")
+        self._correlation = Chart(label="correlation of the instruments")
+        self._together = column(html(subheading("How the instruments move together")), self._correlation)
+        self._all = column(
+            html(subheading("Limits and what was used of them")),
+            self._limits,
+            self._alerts,
+            html(subheading("What was held, by instrument")),
+            self._exposure,
+            self._together,
+        )
+        show(self._all, False)
+        self.view = column(self._none, self._all)
+
+    def show(self, run: Run) -> None:
+        """Show the risk a run took."""
+        show(self._none, False)
+        show(self._all, True)
+        uses = risk_use(run)
+        self._limits.value = f'<div class="sp-use">{"".join(map(use_html, uses))}</div>'
+        self._alerts.value = _alerts(uses)
+        self._exposure.show(exposure_figure(held_notional(run), run.equity, currency=run.config.currency))
+        show(self._together, len(run.bars) > 1)
+        if len(run.bars) > 1:
+            self._correlation.show(correlation_figure(session_correlation(run.bars)))
+
+
+def use_html(use: LimitUse) -> str:
+    """Return a limit as a bar: what it is, how much of it was used, and the numbers."""
+    share = use.share
+    tone = "hit" if use.bound or share >= 1.0 else "near" if share >= _NEAR else ""
+    limit = "no limit" if math.isinf(use.limit) else f"of {_amount(use, use.limit)}"
+    bound = f", bound {use.bound}×" if use.bound else ""
+    width = 0.0 if math.isnan(share) else min(100.0, 100.0 * share)
+    when = "" if use.at is None else f" on {use.at:%Y-%m-%d %H:%M}"
+    return (
+        f'<span title="{escape(use.meaning)}">{escape(use.name.replace("_", " "))}</span>'
+        f'<div class="sp-bar {tone}" title="{escape(use.meaning)}{when}"><i style="width:{width:.1f}%"></i></div>'
+        f'<span class="sp-small">{_amount(use, use.used)} {limit}{bound}</span>'
+    )
+
+
+def held_notional(run: Run) -> pd.DataFrame:
+    """Return what was held of each instrument at each mark, signed, account currency at the entry's rate: (marks, symbols)."""
+    times = pd.DatetimeIndex(run.equity["time"])
+    held = {}
+    for symbol, bars in run.bars.items():
+        fills = run.fills[run.fills["symbol"] == symbol]
+        signed = np.where(fills["side"] == "buy", 1.0, -1.0) * fills["quantity"].to_numpy(np.float64)
+        rows = np.searchsorted(times.asi8, pd.DatetimeIndex(fills["time"]).as_unit(times.unit).asi8)
+        change = np.zeros(len(times) + 1)
+        np.add.at(change, rows, signed)
+        close = bars["close"].reindex(times, method="ffill").to_numpy(np.float64)
+        rate = np.ones(len(times) + 1)
+        rate[rows] = fills["rate"].to_numpy(np.float64)
+        known = np.zeros(len(times) + 1, np.int64)
+        known[rows] = rows
+        held[symbol] = np.cumsum(change)[:-1] * close * rate[np.maximum.accumulate(known)][:-1]
+    return pd.DataFrame(held, index=times)
+
+
+def session_correlation(bars: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the correlation of the instruments' daily returns (UTC days)."""
+    closes = pd.DataFrame({symbol: frame["close"].resample("1D").last() for symbol, frame in bars.items()})
+    return closes.dropna().pct_change().corr()
+
+
+def _amount(use: LimitUse, value: float) -> str:
+    if math.isnan(value):
+        return "n/a"
+    if use.unit == "fraction":
+        return f"{value:.2%}"
+    return f"{value:,.0f}"
+
+
+def _alerts(uses: list[LimitUse]) -> str:
+    bound = [use for use in uses if use.bound]
+    if not bound:
+        return '<p class="sp-small">No limit bound a decision.</p>'
+    items = "".join(
+        f"<li><b>{escape(use.name.replace('_', ' '))}</b> bound {use.bound:,} decisions or closings</li>"
+        for use in bound
+    )
+    return f'<ul class="sp-small">{items}</ul>'

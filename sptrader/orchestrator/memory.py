@@ -6,6 +6,7 @@ takes as long as a quarter of the replay. Memory that a run no longer needs is k
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class _Free:
 
     def give(self, block: Bytes) -> None:
         """Keep `block` for another array, the oldest ones making room for it."""
-        self._blocks[block.ctypes.data] = block
+        self._blocks[id(block)] = block
         kept = list(self._blocks.items())
         excess = sum(len(block) for _, block in kept) - _MOST_BYTES
         for at, old in kept:
@@ -49,21 +50,14 @@ _free = _Free()
 
 
 class _Lease:
-    """Lends a block to an array: it is alive as long as the array or any view of it, and then gives the block back."""
+    """Lends a block to an array: it is alive as long as the array or any view of it; then the block is free again."""
 
-    __slots__ = ("__array_interface__", "_block", "_free")
+    __slots__ = ("__array_interface__", "__weakref__")
 
     def __init__(self, block: Bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self._block, self._free = block, _free
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": shape,
-            "typestr": dtype.str,
-            "data": (block.ctypes.data, False),
-        }
-
-    def __del__(self) -> None:
-        self._free.give(self._block)
+        self.__array_interface__ = {**block.__array_interface__, "shape": shape, "typestr": dtype.str}
+        del self.__array_interface__["descr"]  # that of the bytes
+        weakref.finalize(self, _free.give, block).atexit = False  # it holds the block meanwhile
 
 
 def warm_array(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:

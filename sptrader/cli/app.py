@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies
+from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies, workspace
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -39,6 +39,9 @@ app.command("batch")(batch.batch)
 app.command("report")(report.report)
 app.command("verify")(report.verify)
 app.command("lab")(lab.lab)
+app.command("app")(workspace.app)
+app.command("init")(workspace.init)
+app.command("doctor")(workspace.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(components.app, name="components")
 app.add_typer(strategies.app, name="strategies")

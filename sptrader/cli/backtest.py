@@ -15,6 +15,7 @@ from rich.table import Table
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS, metric_text
+from sptrader.runs.backtest import Bars
 from sptrader.runs.backtest import backtest as run_backtest
 from sptrader.runs.reopen import load_run
 from sptrader.runs.run import Run
@@ -31,16 +32,23 @@ def backtest(
     end: Annotated[str | None, typer.Option(help="Last day, UTC, included.")] = None,
     param: Annotated[list[str] | None, typer.Option(help="A parameter to change, as fast=8; may be repeated.")] = None,
     cash: Annotated[float | None, typer.Option(help="Starting money.")] = None,
+    finer: Annotated[
+        Path | None, typer.Option(help="A Parquet file of finer bars or ticks, for execution.intrabar: finer.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where to save the run's folder.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Run STRATEGY over bars, save the run, and print its metrics."""
     loaded = load_strategy(strategy)
-    wanted = timeframe or (loaded.market.timeframe if data is not None and not Path(data).suffix else None)
-    bars = None if data is None else load_bars(_source(data), wanted, symbol=symbol, basis=basis)
+    bars: Bars = None
+    if data is not None and isinstance(_source(data), str) and not (symbol or timeframe or basis):
+        bars = data  # of the catalog, where its finer bars are too
+    elif data is not None:
+        wanted = timeframe or (loaded.market.timeframe if not Path(data).suffix else None)
+        bars = load_bars(_source(data), wanted, symbol=symbol, basis=basis)
     if data is None and (symbol or timeframe or basis):
         raise RunError("--symbol, --timeframe and --basis describe a file; give it with --data.", key="data")
-    run = run_backtest(loaded, bars, params=parameters(param or []), cash=cash, start=start, end=end)
+    run = run_backtest(loaded, bars, params=parameters(param or []), cash=cash, start=start, end=end, finer=finer)
     folder = run.save(out)
     if as_json:
         print(json.dumps(summary(run, folder)))

@@ -21,13 +21,14 @@ _DEFAULTS = (
 
 def lab(
     folder: Annotated[Path, typer.Argument(help="The workspace to open.")] = Path(),
+    extra: Annotated[list[str] | None, typer.Argument(help="Arguments for JupyterLab itself, after --.")] = None,
     port: Annotated[int | None, typer.Option(help="Port on this machine; else a free one from 8888.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> int:
-    """Start JupyterLab on the workspace."""
+    """Start JupyterLab on the workspace, on this machine alone, without news and update pop-ups."""
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder.", path=folder, key="folder")
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *_DEFAULTS]
     command += [f"--port={port}"] if port else []
-    command += [] if browser else ["--no-browser"]
+    command += [*([] if browser else ["--no-browser"]), *(extra or [])]
     return subprocess.call(command)

@@ -1,4 +1,4 @@
-"""`sptrader report` and `sptrader verify`: write the reports of runs and notebooks, and make their numbers again."""
+"""`sptrader report` and `sptrader verify`: write the reports of runs, sweeps and notebooks, and make their numbers again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from sptrader.runs.page import BESIDE, INLINE
 from sptrader.runs.pdf import save_pdf
 from sptrader.runs.reopen import load_run
 from sptrader.runs.report import save_notebook_report
+from sptrader.runs.report_sweep import save_sweep_report
+from sptrader.runs.sweep_result import load_sweep
 from sptrader.runs.verify import verify_report
 
 NOTEBOOK = ".ipynb"
@@ -41,7 +43,7 @@ def report(
     code: Annotated[bool, typer.Option("--code", help="Show the code of notebooks.")] = False,
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
 ) -> None:
-    """Write the report of a run or an executed notebook as one self-contained HTML file; several share their scripts
+    """Write the report of a run, a sweep or an executed notebook as one self-contained HTML file; several share their scripts
     where --out names a folder for them."""
     is_many = len(what) > 1
     if is_many and out is not None and out.suffix == ".html":
@@ -82,6 +84,11 @@ def verify(
 def _report(name: str, out: Path | None, folder: Path, *, script: str, code: bool, theme: str) -> Path:
     if name.endswith(NOTEBOOK):
         return save_notebook_report(name, out or Path(name).with_suffix(".html"), script=script, has_code=code)
+    swept = next((p for p in (Path(name), Path("sweeps") / name) if (p / "sweep.json").is_file()), None)
+    if swept is not None:
+        sweep = load_sweep(swept)
+        target = out / f"{sweep.id}.html" if out is not None and out.suffix != ".html" else out
+        return save_sweep_report(sweep, target or swept / "report.html", script=script, theme=theme)
     path = find(name, folder)
     loaded = load_run(path)
     target = out / f"{loaded.id}.html" if out is not None and out.suffix != ".html" else out

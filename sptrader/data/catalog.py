@@ -98,6 +98,46 @@ def find_bars(symbol: str, timeframe: str | None, *, basis: str | None = None, f
     return chosen[0]
 
 
+def finest(symbol: str, timeframe: str, *, basis: str, folder: Path | None = None) -> Entry:
+    """Return the file with the shortest bars of `symbol` that divide `timeframe`, or with its ticks where there are none.
+
+    The workspace's files come before the samples, and those with `basis` before others. Raises `DataError` when there is
+    nothing finer, or several files and nothing chooses between them.
+    """
+    wanted = make_timeframe(timeframe)
+    entries = [e for e in catalog(folder) if e.symbol == symbol and e.kind in ("bars", "ticks")]
+    lengths = {e.path: make_timeframe(e.timeframe).ns for e in entries if e.kind == "bars"}
+    finer = [
+        e for e in entries if e.kind == "ticks" or (lengths[e.path] < wanted.ns and wanted.ns % lengths[e.path] == 0)
+    ]
+    if not finer:
+        there = ", ".join(sorted({e.timeframe for e in entries if e.kind == "bars"})) or "none"
+        raise DataError(
+            f"there are no bars of '{symbol}' finer than {timeframe} and no ticks of it in "
+            f"{data_folder() if folder is None else folder} or the samples (its bars: {there}); import some, or give "
+            "sp.backtest(..., finer=...) or --finer FILE.",
+            key="finer",
+            value=symbol,
+        )
+    finest_first = sorted(
+        finer, key=lambda e: (e.kind == "ticks", e.is_sample, lengths.get(e.path, 0), e.basis != basis)
+    )
+    best = finest_first[0]
+    equal = [
+        e
+        for e in finest_first
+        if (e.kind, e.is_sample, e.timeframe, e.basis) == (best.kind, best.is_sample, best.timeframe, best.basis)
+    ]
+    if len(equal) > 1:
+        files = "; ".join(str(e.path) for e in equal)
+        raise DataError(
+            f"several files hold the finest data of '{symbol}': {files}. Say which by finer=... or --finer FILE.",
+            key="finer",
+            value=symbol,
+        )
+    return best
+
+
 def _fitting(entries: list[Entry], timeframe: str) -> list[Entry]:
     """Return the entries of the coarsest timeframe that divides `timeframe`: the workspace's, else samples."""
     wanted = make_timeframe(timeframe)

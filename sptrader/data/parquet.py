@@ -82,6 +82,15 @@ def file_facts(path: Path) -> tuple[dict[str, str], int]:
     return _schema_facts(file.schema_arrow), int(file.metadata.num_rows)
 
 
+def stored_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a Parquet file, reading no row."""
+    import pyarrow.parquet as pq
+
+    require_file(path)
+    with _translated(path):
+        return list(pq.read_schema(path).names)
+
+
 def require_file(path: Path) -> None:
     """Raise `DataError` unless `path` is a file with something in it."""
     if not path.exists():

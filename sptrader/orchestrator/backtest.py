@@ -17,6 +17,7 @@ from sptrader.model.instrument import Instrument
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.columns import Columns, make_columns
+from sptrader.orchestrator.finer import with_finer
 from sptrader.orchestrator.market import MarketData, make_market
 from sptrader.orchestrator.memory import warm_array
 from sptrader.orchestrator.nights import NightRates
@@ -54,11 +55,12 @@ def run_plan(
     end_ns: int | None = None,
     nights: NightRates | None = None,
     hashes: Mapping[str, str] | None = None,
+    finer: Mapping[str, pd.DataFrame] | None = None,
 ) -> Outcome:
     """Run `plan` over `frames`; bars before `start_ns` only warm up, bars after `end_ns` are not looked at.
 
-    `hashes` name the content of the frames by symbol; what was made of the same bars lately is then used again.
-    Raises `RunError` when no bar is left to trade.
+    `hashes` name the content of the frames by symbol; what was made of the same bars lately is then used again. `finer` are
+    checked finer bars or ticks by symbol, for `execution.intrabar: finer`. Raises `RunError` when no bar is left to trade.
     """
     kept = {symbol: _until(frame, end_ns) for symbol, frame in frames.items()}
     for symbol, frame in kept.items():
@@ -77,6 +79,8 @@ def run_plan(
             key="start",
             value=start_ns,
         )
+    if finer:
+        market = with_finer(market, plan, finer, first)
     state = opening_state(plan, market, cash)
     books = fold(market, orders, state, first, last, has_end=plan.execution.close_at_end)
     return Outcome(plan, market, columns, rules, orders, books, state, first, last, cash, currency)

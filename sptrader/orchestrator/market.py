@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ class MarketData:
 
     `times_ns` (n,) are the opens of the common clock, `rows[symbol]` (m,) where each bar of an instrument stands on it,
     `frames[symbol]` its bars, `kernel` the arrays. `rates[symbol]` tell how its P&L becomes `currency`, the account's.
+    `finer[symbol]` are the finer bars or ticks inside the bars of the period, and `finer_doubts` what a reader should know of
+    them; empty without (see `finer.with_finer`).
     """
 
     symbols: tuple[str, ...]
@@ -45,6 +47,8 @@ class MarketData:
     rates: Mapping[str, Rate]
     is_spread_modelled: bool
     kernel: Market
+    finer: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    finer_doubts: tuple[str, ...] = ()
 
     @property
     def session(self) -> str:

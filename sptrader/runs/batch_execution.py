@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from sptrader.errors import RunError, SptraderError
 from sptrader.runs.batch_folder import DONE, FAILED, BatchFolder, Record, save_record, saved_record
 from sptrader.runs.batch_plan import Execution
 from sptrader.runs.notebook import WARM_ENGINE, notebook_data, read_notebook, run_notebook
+from sptrader.runs.warm_kernel import close_thread_loop
 
 ERROR_TAG = "papermill-error-cell-tag"  # papermill's own, so that it takes the cell away when the notebook is run again
 _GRACE_S = 300.0  # for the start of a kernel, its end, and writing, on a machine that is busy with many others
@@ -87,7 +87,7 @@ def _run(settings: Settings, execution: Execution) -> Record:
     except Exception as error:  # whatever it was, the batch goes on and tells it
         return _failure(execution, type(error).__name__, str(error))
     finally:
-        _close_loop()
+        close_thread_loop()
     return Record(execution.name, execution.key, DONE, dict(execution.parameters), values=values)
 
 
@@ -125,13 +125,3 @@ def _is_notebook(path: Path) -> bool:
     except RunError:  # cut off while it was written
         return False
     return True
-
-
-def _close_loop() -> None:
-    """Close the event loop that jupyter_client made for this thread."""
-    from jupyter_core.utils import ensure_event_loop
-
-    loop = ensure_event_loop()
-    if not loop.is_running():
-        loop.close()
-        asyncio.set_event_loop(None)

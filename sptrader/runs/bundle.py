@@ -18,6 +18,7 @@ from sptrader.runs.reported import ReportedRun, Trials
 BUNDLE_MIME = "application/vnd.sptrader.bundle+json"
 RUN_PAGE = "run"
 NOTEBOOK_PAGE = "notebook"
+SWEEP_PAGE = "sweep"
 _BLOCK = re.compile(rf'<script type="{re.escape(BUNDLE_MIME)}">(.*?)</script>', re.DOTALL)
 
 
@@ -34,7 +35,7 @@ class BundledRun:
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a page was made of: its `kind` (`run` or `notebook`), `theme`, and runs."""
+    """What a page was made of: its `kind` (`run`, `notebook` or `sweep`), `theme`, and runs, or the one sweep."""
 
     kind: str
     theme: str
@@ -59,9 +60,24 @@ def bundled_folder(run_id: str, page: Path, trials: Mapping[str, float] | None =
     return BundledRun(run_id, trials=counted)
 
 
+def bundled_sweep(sweep_id: str, folder: Path | None, page: Path, trials: Trials) -> BundledRun:
+    """Return what a page at `page` says of a sweep, and the trials its best row is deflated by."""
+    if folder is None:
+        return BundledRun(sweep_id, trials=trials)
+    return BundledRun(sweep_id, _relative(folder, page), sweep_hashes(folder), trials)
+
+
+def sweep_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of a sweep's rows and inputs."""
+    return _hashes(folder, [*(folder / "parts").glob("*.parquet"), *(folder / "inputs").glob("*")])
+
+
 def file_hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of a run's tables and inputs; `run.json`, which holds the time of its making, is not among them."""
-    names: Iterable[Path] = [*folder.glob("*.parquet"), folder / "metrics.json", *(folder / "inputs").glob("*")]
+    return _hashes(folder, [*folder.glob("*.parquet"), folder / "metrics.json", *(folder / "inputs").glob("*")])
+
+
+def _hashes(folder: Path, names: Iterable[Path]) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(names)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from sptrader.errors import RunError
-from sptrader.runs.warm_kernel import MakeKernel, WarmKernel
+from sptrader.runs.warm_kernel import MakeKernel, WarmKernel, close_thread_loop
 
 _PRELOAD = "__import__('sptrader.runs.kernel_preload', fromlist=['preload']).preload()"
 _READY_S = 120.0
@@ -67,28 +67,25 @@ class KernelsAhead:
                 kernel.end()
 
     def _begin(self) -> None:
-        kernel = None
+        kernel = failure = None
         try:
             kernel = self._make(str(Path.cwd()))
             _run_silently(kernel, _PRELOAD)
         except Exception as error:  # handed to the thread that takes a kernel, which raises it
-            if kernel is not None:
-                kernel.end()
-            self._ready.put((None, error))
-            return
+            failure = error
         with self._lock:
-            is_closed = self._is_closed
-        if is_closed:
+            is_wanted = not self._is_closed and failure is None
+        if kernel is not None and not is_wanted:
             kernel.end()
-        else:
-            self._ready.put((kernel, None))
+        close_thread_loop()
+        self._ready.put((kernel if is_wanted else None, failure))
 
 
 def _run_silently(kernel: WarmKernel, code: str) -> None:
     """Run `code` so that it leaves no name, no output and no number in the kernel."""
     from jupyter_client.blocking.client import BlockingKernelClient
 
-    client = BlockingKernelClient()
+    client = BlockingKernelClient(parent=kernel.manager)  # asks the process whether it lives, not its heartbeat
     client.load_connection_info(kernel.manager.get_connection_info())
     client.start_channels()
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from sptrader.model.instrument import Instrument, instrument
 from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.orchestrator.nights import NightRates
 from sptrader.runs.financing import financing_file, night_rates
+from sptrader.runs.finer import Finer, finer_frames
 from sptrader.strategy.loader import load_strategy
 from sptrader.strategy.plan import Plan, make_plan
 from sptrader.strategy.strategy import Strategy
@@ -30,8 +31,8 @@ Bars = pd.DataFrame | Mapping[str, pd.DataFrame] | str | Path | None
 @dataclass(frozen=True)
 class Prepared:
     """All a run depends on: `plan` on these `frames` (checked, by symbol, with those that only convert currencies), their
-    content's `hashes`, the `instruments`, the account's `cash` and `currency`, the period, financing, and `notes` for the
-    reader."""
+    content's `hashes`, the `instruments`, the account's `cash` and `currency`, the period, financing, `notes` for the
+    reader, and the `finer` bars or ticks by symbol where the strategy asks for them."""
 
     strategy: Strategy
     plan: Plan
@@ -44,6 +45,7 @@ class Prepared:
     end_ns: int | None
     nights: NightRates | None
     notes: tuple[str, ...]
+    finer: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def prepare(
@@ -57,6 +59,7 @@ def prepare(
     end: TimeLike | None = None,
     basis: str | None = None,
     symbols: Sequence[str] | None = None,
+    finer: Finer = None,
 ) -> Prepared:
     """Load, check and put together what `sp.backtest` describes; `symbols` trade instead of the strategy's."""
     loaded = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
@@ -82,7 +85,16 @@ def prepare(
         end_ns=last_ns,
         nights=night_rates(financing_file(plan)),
         notes=notes,
+        finer=finer_frames(plan, frames, finer, is_from_catalog=_is_from_catalog(bars)),
     )
+
+
+def _is_from_catalog(bars: Bars) -> bool:
+    return bars is None or (isinstance(bars, (str, Path)) and not _is_file(bars))
+
+
+def _is_file(name: str | Path) -> bool:
+    return bool(Path(name).suffix) or Path(name).exists()
 
 
 def _account(plan: Plan, cash: object, currency: object) -> tuple[float, str]:
@@ -131,7 +143,7 @@ def _frames(plan: Plan, bars: Bars, basis: str | None) -> dict[str, pd.DataFrame
     if isinstance(bars, pd.DataFrame):
         frame = _frame(plan, bars, basis, None)
     elif isinstance(bars, (str, Path)):
-        is_file = bool(Path(bars).suffix) or Path(bars).exists()
+        is_file = _is_file(bars)
         frame = load_bars(
             Path(bars) if is_file else str(bars), None if is_file else plan.timeframe or None, basis=basis
         )

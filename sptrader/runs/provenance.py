@@ -13,10 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from sptrader.data.fingerprint import content_hash
 from sptrader.jit import sources_digest
-from sptrader.model.bars import bars_facts
+from sptrader.model.bars import bars_facts, facts
 from sptrader.model.period import time_text
 from sptrader.orchestrator.backtest import Outcome
+from sptrader.orchestrator.finer import is_ticks
 from sptrader.runs.config import RunConfig
 
 _PACKAGES = ("sptrader", "numpy", "pandas", "numba", "pyarrow", "TA-Lib")
@@ -44,6 +46,7 @@ def make_provenance(
         "parameters": dict(plan.parameters),
         "config": {key: value for key, value in asdict(config).items() if key not in ("parameters", "mode")},
         "data": {symbol: _data(frame, hashes[symbol]) for symbol, frame in outcome.market.frames.items()},
+        "finer": {symbol: _finer(frame) for symbol, frame in outcome.market.finer.items()},
         "components": {
             call.component.name: call.component.source_hash
             for call in sorted(plan.calls, key=lambda c: c.component.name)
@@ -71,6 +74,19 @@ def _data(frame: pd.DataFrame, content_hash: str) -> dict[str, Any]:
         "n_bars": len(frame),
         "first": time_text(frame.index[0].value) if len(frame) else "",
         "last": time_text(frame.index[-1].value) if len(frame) else "",
+    }
+
+
+def _finer(frame: pd.DataFrame) -> dict[str, Any]:
+    """What the finer bars or ticks inside the bars of the period are."""
+    known = facts(frame)
+    return {
+        **{name: known.get(name, "") for name in ("symbol", "timeframe", "basis", "source")},
+        "kind": "ticks" if is_ticks(frame) else "bars",
+        "content_hash": content_hash(frame),
+        "n_rows": len(frame),
+        "first": time_text(frame.index[0].value),
+        "last": time_text(frame.index[-1].value),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sptrader.components.loader import registry
+from sptrader.data.fingerprint import content_hash
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError, did_you_mean
 from sptrader.model.bars import bars_facts, with_facts
@@ -22,8 +23,9 @@ from sptrader.orchestrator.audit import Audit
 from sptrader.orchestrator.backtest import Outcome, run_plan
 from sptrader.runs.config import RunConfig
 from sptrader.runs.financing import night_rates
+from sptrader.runs.finer import load_finer
 from sptrader.runs.run import Run
-from sptrader.runs.store import FINANCING, TABLES
+from sptrader.runs.store import FINANCING, TABLES, finer_file
 from sptrader.strategy.loader import read_strategy
 from sptrader.strategy.plan import Plan, make_plan
 from sptrader.strategy.strategy import Strategy
@@ -78,7 +80,8 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
         strategy = _strategy(path, facts)
         plan = make_plan(strategy, config.parameters, registry())
         frames = {symbol: _bars(path, symbol, facts) for symbol in facts["data"]}
-        changed = list(_changed(path, plan, frames, facts))
+        finer = {symbol: _finer(path, symbol, facts) for symbol in facts.get("finer", {})}
+        changed = list(_changed(path, plan, frames, finer, facts))
         if changed:
             raise RunError(f"{path}: not what the run was made with any more: {'; '.join(changed)}.", path=path)
         symbols = tuple(facts["symbols"])
@@ -94,6 +97,7 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
             start_ns=first_ns,
             end_ns=last_ns,
             nights=night_rates(path / "inputs" / FINANCING if facts["financing"] else None),
+            finer=finer,
         )
         final = float(outcome.books.equity[outcome.last - 1])
         stored = float(pd.read_parquet(path / "equity.parquet", columns=["equity"])["equity"].iloc[-1])
@@ -127,11 +131,21 @@ def _bars(path: Path, symbol: str, facts: dict[str, Any]) -> pd.DataFrame:
     return with_facts(frame, {"source": facts["data"][symbol]["source"]})
 
 
-def _changed(path: Path, plan: Plan, frames: dict[str, pd.DataFrame], facts: dict[str, Any]) -> Iterator[str]:
+def _finer(path: Path, symbol: str, facts: dict[str, Any]) -> pd.DataFrame:
+    frame = load_finer(finer_file(path, symbol), symbol)
+    return with_facts(frame, {"source": facts["finer"][symbol]["source"]})
+
+
+def _changed(
+    path: Path, plan: Plan, frames: dict[str, pd.DataFrame], finer: dict[str, pd.DataFrame], facts: dict[str, Any]
+) -> Iterator[str]:
     """What has another hash than the run's, as phrases."""
     for symbol, frame in frames.items():
         if bars_facts(frame).content_hash != facts["data"][symbol]["content_hash"]:
             yield f"the bars of {symbol}"
+    for symbol, frame in finer.items():
+        if content_hash(frame) != facts["finer"][symbol]["content_hash"]:
+            yield f"the finer bars of {symbol}"
     for call in plan.calls:
         if call.component.source_hash != facts["components"][call.component.name]:
             yield f"the component '{call.component.name}' ({call.component.source_path})"

@@ -49,7 +49,7 @@ def save_run_report(run: ReportedRun, out: str | Path, *, script: str = INLINE, 
     names the run's folder, when it is saved, with the hashes of its files: `verify_report` makes its numbers again.
     """
     path = Path(out)
-    _check(path, script)
+    check_place(path, script)
     text = run_page(run, bundled(run, path), script=script, theme=theme)
     return write_page(path, text, script)
 
@@ -90,7 +90,7 @@ def save_notebook_report(
     outputs = [output for cell in node.cells for output in cell.get("outputs", [])]
     said: dict[str, Any] = next((o["data"][METRICS_MIME] for o in outputs if _says(o)), {})
     path = Path(out)
-    _check(path, script)
+    check_place(path, script)
     body = _notebook_body(copy.deepcopy(node), has_code=has_code)
     runs = dict.fromkeys(re.findall(r'data-run="([^"]+)"', body))
     counted = {o["data"][METRICS_MIME].get("run"): o["data"][METRICS_MIME].get("trials") for o in outputs if _says(o)}
@@ -178,7 +178,8 @@ def _plain_output(output: NotebookNode, numbers: count[int]) -> Any:
     return output
 
 
-def _check(path: Path, script: str) -> None:
+def check_place(path: Path, script: str) -> None:
+    """Raise `RunError` for a place where no report can be."""
     if script not in SCRIPT_PLACES:
         raise RunError(
             f"script was '{script}'{did_you_mean(script, SCRIPT_PLACES)}; allowed are {', '.join(SCRIPT_PLACES)}.",
@@ -204,7 +205,7 @@ def _page(title: str, body: str, said: Mapping[str, Any], bundle: Bundle, script
 
 
 def write_page(path: Path, text: str, script: str) -> Path:
-    """Write the page, and the shared script beside it when the page refers to it."""
+    """Write a page, and the shared script beside it when the page refers to it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if script == BESIDE:

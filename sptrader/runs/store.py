@@ -12,9 +12,10 @@ from typing import Protocol
 
 import pandas as pd
 
-from sptrader.data.parquet import save_bars
+from sptrader.data.parquet import save_bars, save_ticks
 from sptrader.errors import RunError
 from sptrader.orchestrator.audit import Audit
+from sptrader.orchestrator.finer import is_ticks
 from sptrader.runs.reported import ReportedRun
 from sptrader.strategy.strategy import Strategy
 
@@ -30,11 +31,14 @@ class StorableRun(ReportedRun, Protocol):
     @property
     def inputs(self) -> Mapping[str, pd.DataFrame]: ...
     @property
+    def finer(self) -> Mapping[str, pd.DataFrame]: ...
+    @property
     def audit(self) -> Audit: ...
 
 
 def save_run(run: StorableRun, folder: str | Path = "runs") -> Path:
-    """Write `run` to `folder/<id>`: `run.json`, `metrics.json`, its tables, and the strategy and bars it can be made of again.
+    """Write `run` to `folder/<id>`: `run.json`, `metrics.json`, its tables, and the strategy, bars and finer bars it can be
+    made of again.
 
     The same run gives the same bytes, but for the times in `run.json`. Files are replaced whole, and `run.json` comes last:
     a folder that has it is complete. Raises `RunError` for a place that cannot be written to.
@@ -55,6 +59,8 @@ def _save(run: StorableRun, target: Path) -> None:
         _write(target / f"{name}.parquet", partial(getattr(run, name).to_parquet, index=False))
     for symbol, frame in run.inputs.items():
         _write(target / "inputs" / f"{symbol}.parquet", partial(save_bars, frame))
+    for symbol, frame in run.finer.items():
+        _write(finer_file(target, symbol), partial(save_ticks if is_ticks(frame) else save_bars, frame))
     _write_text(target / "inputs" / "strategy.yaml", run.strategy.source_text)
     rates = target / "inputs" / FINANCING
     if run.provenance["financing"] and not rates.is_file():
@@ -64,6 +70,11 @@ def _save(run: StorableRun, target: Path) -> None:
     _write_text(target / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     facts = {**run.provenance, "audit": asdict(run.audit), "warnings": list(run.warnings)}
     _write_text(target / "run.json", json.dumps(facts, indent=2, default=str) + "\n")
+
+
+def finer_file(folder: Path, symbol: str) -> Path:
+    """Return where the folder of a run keeps the finer bars or ticks of `symbol`."""
+    return folder / "inputs" / f"{symbol}.finer.parquet"
 
 
 def saved_runs(folder: str | Path = "runs") -> list[Path]:

@@ -7,21 +7,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from sptrader.errors import RunError
-from sptrader.runs.bundle import RUN_PAGE, BundledRun, file_hashes, read_bundle
+from sptrader.performance.definitions import DEFINITIONS
+from sptrader.runs.bundle import RUN_PAGE, SWEEP_PAGE, Bundle, BundledRun, file_hashes, read_bundle, sweep_hashes
 from sptrader.runs.page import BESIDE, INLINE, page, plot_part, shared_script
 from sptrader.runs.pieces import FOR_PROGRAMS, Place, page_pieces
 from sptrader.runs.reopen import load_run
 from sptrader.runs.report import data_part, run_page
+from sptrader.runs.report_sweep import sweep_page
 from sptrader.runs.run import Run
 from sptrader.runs.section import figure_json
 from sptrader.runs.sections import SECTIONS, section
 from sptrader.runs.store import TABLES
+from sptrader.runs.sweep_result import load_sweep
 
 TOLERANCE = 1e-9  # of a figure's number, relative: another machine may round the last bit otherwise
+SAMPLED_ROWS = 5  # of a sweep, that are run again
+_SHARED = '<script src="report-'
 _ABSENT = "(nothing)"
 _MAKING = ("made_at", "wall_time_s")  # when and how fast: the same run made again has others
 
@@ -57,7 +63,7 @@ def verify_report(path: str | Path, run: str | Path | None = None) -> Verificati
     Runs are looked for where the page says, or in the folder `run`. Compared are texts, cells of tables, numbers of
     figures, the numbers for programs, the page's code, and the hashes of the run's files; its stored tables and metrics
     are compared with those made again. A report of a notebook is compared in the sections it shows of its runs; the rest
-    is counted as unverified.
+    is counted as unverified. A report of a sweep is compared with its stored rows, of which a few are run again.
 
     Raises `RunError` for a file that is no report, for a run that is not found, and for inputs or components that are no
     longer those the run was made with.
@@ -68,6 +74,8 @@ def verify_report(path: str | Path, run: str | Path | None = None) -> Verificati
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"report was '{file}'; it cannot be read: {error}.", path=file) from error
     bundle = read_bundle(html, file)
+    if bundle.kind == SWEEP_PAGE:
+        return _sweep(file, html, bundle, None if run is None else Path(run))
     made: dict[str, Run] = {}
     differences: list[Difference] = []
     checked = 0
@@ -79,13 +87,13 @@ def verify_report(path: str | Path, run: str | Path | None = None) -> Verificati
         again = stored.remade()
         again.trials = named.trials
         made[named.id] = again
-        found = [*_files(named, folder), *_tables(stored, again)]
+        found = [*_hashes(named, file_hashes(folder)), *_tables(stored, again)]
         checked += len(named.files or {}) + len(TABLES) + len(stored.metrics)
         differences += found
     shown = page_pieces(html)
     if bundle.kind == RUN_PAGE:
         named = bundle.runs[0]
-        script = BESIDE if '<script src="report-' in html else INLINE
+        script = BESIDE if _SHARED in html else INLINE
         expected = page_pieces(run_page(made[named.id], named, script=script, theme=bundle.theme))
         differences += _beside(file, script)
     else:
@@ -95,21 +103,44 @@ def verify_report(path: str | Path, run: str | Path | None = None) -> Verificati
     return Verification(str(file), tuple(made), checked + len(expected), len(shown) - len(mine), tuple(differences))
 
 
-def _folder(named: BundledRun, page: Path, given: Path | None) -> Path:
-    """Where the run is: given, as the page says, or in the usual places."""
+def _sweep(file: Path, html: str, bundle: Bundle, given: Path | None) -> Verification:
+    """A sweep's page from its stored rows, and a few of its rows from the inputs."""
+    named = bundle.runs[0]
+    folder = _folder(named, file, given, marker="sweep.json", below="sweeps")
+    sweep = load_sweep(folder)
+    if sweep.id != named.id:
+        raise RunError(f"{folder} holds the sweep {sweep.id}; the report is of {named.id}.", path=folder)
+    script = BESIDE if _SHARED in html else INLINE
+    shown, expected = page_pieces(html), page_pieces(sweep_page(sweep, named, script=script, theme=bundle.theme))
+    ranked = sweep.ranked().index.tolist()
+    chosen = ranked[:: max(1, len(ranked) // SAMPLED_ROWS)][:SAMPLED_ROWS]
+    differences = [*_hashes(named, sweep_hashes(folder)), *_beside(file, script)]
+    for number in chosen:
+        stored: dict[str, Any] = sweep.table.loc[[number]].iloc[0].to_dict()
+        for name, value in sweep.open(int(number)).metrics.items():
+            if not _same(float(stored[name]), value):
+                differences.append(Difference(f"{named.id}: row {number}, {name}", str(stored[name]), str(value)))
+    differences += _compared(shown, expected)
+    checked = len(named.files or {}) + len(chosen) * len(DEFINITIONS) + len(expected)
+    return Verification(str(file), (named.id,), checked, 0, tuple(differences))
+
+
+def _folder(
+    named: BundledRun, page: Path, given: Path | None, *, marker: str = "run.json", below: str = "runs"
+) -> Path:
+    """Where the run or sweep is: given, as the page says, or in the usual places."""
     said = [page.parent / named.folder] if named.folder else []
-    places = [given] if given else [*said, page.parent, page.parent / named.id, page.parent / "runs" / named.id]
-    places += [] if given else [Path("runs") / named.id]
+    usual = [page.parent, page.parent / named.id, page.parent / below / named.id, Path(below) / named.id]
+    places = [given] if given else [*said, *usual]
     for place in places:
-        if (place / "run.json").is_file() and (given or place.resolve().name == named.id):
+        if (place / marker).is_file() and (given or place.resolve().name == named.id):
             return place
     looked = ", ".join(str(place) for place in places)
-    raise RunError(f"the run {named.id} that {page} names was not found; looked at {looked}.", path=page, key="run")
+    raise RunError(f"{named.id}, which {page} names, was not found; looked at {looked}.", path=page, key="run")
 
 
-def _files(named: BundledRun, folder: Path) -> Iterator[Difference]:
-    """The run's files against the hashes the page carries."""
-    found = file_hashes(folder)
+def _hashes(named: BundledRun, found: Mapping[str, str]) -> Iterator[Difference]:
+    """The files of a run or sweep against the hashes the page carries."""
     for name, expected in (named.files or {}).items():
         if found.get(name) != expected:
             yield Difference(f"{named.id}: hash of {name}", expected, found.get(name, _ABSENT))

@@ -64,3 +64,15 @@ def make_manager(kernel_name: str, folder: Path, number: int) -> Any:
     if os.name == "posix" and len(str(place)) <= _MOST_SOCKET_PATH:
         manager.transport, manager.ip = "ipc", str(place)
     return manager
+
+
+def close_thread_loop() -> None:
+    """Close the event loop that jupyter_client makes for each thread that waits for a kernel; the thread's last act."""
+    import asyncio
+
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    if not loop.is_running():
+        loop.close()
+        asyncio.set_event_loop(None)

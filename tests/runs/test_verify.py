@@ -171,7 +171,7 @@ def test_moved_report_finds_its_run_where_told(made, tmp_path):
     run, page = made
     alone = shutil.copy(page, tmp_path / "alone.html")
 
-    with pytest.raises(RunError, match=f"the run {run.id} that .* names was not found"):
+    with pytest.raises(RunError, match=f"{run.id}, which .* names, was not found"):
         verify_report(alone)
     assert verify_report(alone, run.folder).is_true
     other = backtest(CROSSOVER, sample("EURUSD", "1h").iloc[:900]).save(tmp_path)

@@ -93,7 +93,7 @@ def test_a_paused_server_is_a_stream_error_and_then_goes_on(running_server, url,
     try:
         with pytest.raises(StreamError, match=r"cannot be reached .* tried 3 times"):
             quick.add("t", {"n": "2"})
-        timer = threading.Timer(0.3, os.kill, (running_server.pid, signal.SIGCONT))
+        timer = threading.Timer(1.0, os.kill, (running_server.pid, signal.SIGCONT))
         timer.start()
         assert patient.length("s") == 1
         timer.join()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sptrader.runs.batch import Batch, batch
     from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
+    from sptrader.runs.sweep import sweep
+    from sptrader.runs.sweep_result import Sweep, load_sweep
     from sptrader.strategy.loader import load_strategy
     from sptrader.strategy.strategy import Strategy
     from sptrader.views.orchestrator import Orchestrator
@@ -34,6 +36,7 @@ _HOMES = {
     "Signals": "components.signals",
     "SptraderError": "errors",
     "Strategy": "strategy.strategy",
+    "Sweep": "runs.sweep_result",
     "backtest": "runs.backtest",
     "batch": "runs.batch",
     "check_bars": "data.checks",
@@ -42,10 +45,12 @@ _HOMES = {
     "load_data_from_env": "data.env",
     "load_run": "runs.reopen",
     "load_strategy": "strategy.loader",
+    "load_sweep": "runs.sweep_result",
     "registry": "components.loader",
     "resample": "data.resample",
     "sample": "data.sample",
     "signal": "components.contract",
+    "sweep": "runs.sweep",
 }
 
 __all__ = [
@@ -57,6 +62,7 @@ __all__ = [
     "Signals",
     "SptraderError",
     "Strategy",
+    "Sweep",
     "backtest",
     "batch",
     "check_bars",
@@ -65,10 +71,12 @@ __all__ = [
     "load_data_from_env",
     "load_run",
     "load_strategy",
+    "load_sweep",
     "registry",
     "resample",
     "sample",
     "signal",
+    "sweep",
 ]
 
 

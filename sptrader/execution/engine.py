@@ -316,8 +316,7 @@ class Engine:
         change: Change = after(record.life, report)
         oddities = () if change.anomaly is None else (_odd(change.anomaly, report),)
         if not change.is_news:
-            is_same = change.life == record.life
-            return Outcome(() if is_same else (self._keep(record, life=change.life),), oddities=oddities)
+            return Outcome(oddities=oddities)
         stage = record.stage if change.life.status is OrderStatus.UNKNOWN else "answered"
         unanswered = () if change.life.status.is_final else record.unanswered
         record = self._keep(record, life=change.life, last=report, stage=stage, unanswered=unanswered)

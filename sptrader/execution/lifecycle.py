@@ -90,6 +90,12 @@ def _table() -> dict[tuple[OrderStatus, Event], Step]:
 
 
 TABLE = _table()
+_AMENDED = (
+    _S.SUBMITTED,
+    _S.ACCEPTED,
+    _S.PARTIALLY_FILLED,
+    _S.FILLED,
+)  # an order that has ended unfilled stays as it was
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,12 +149,15 @@ def after(life: Life, report: Fill | OrderUpdate) -> Change:
         anomaly = None if life.status is OrderStatus.SUBMITTED else Anomaly.LATE
     if anomaly in (Anomaly.DUPLICATE, Anomaly.CONFLICT) or event is None:
         return Change(life, anomaly)
-    if isinstance(report, OrderUpdate) and report.made is not None and report.made.quantity != life.quantity:
-        life = _amended(life, report.made.quantity)
-    status, anomaly = TABLE[life.status, event]
     if isinstance(report, Fill):
+        status, anomaly = TABLE[life.status, event]
         fills, filled = (*life.fills, report), life.filled + report.quantity
         return Change(msgspec.structs.replace(life, status=status, filled=filled, fills=fills), anomaly)
+    if report.made is not None and report.made.quantity != life.quantity and life.status in _AMENDED:
+        life = _amended(life, report.made.quantity)
+        if event is Event.ACCEPTED and life.status not in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+            return Change(msgspec.structs.replace(life, updates=(*life.updates, report)), None)
+    status, anomaly = TABLE[life.status, event]
     if anomaly is Anomaly.LATE:
         return Change(life, anomaly)
     if status is OrderStatus.ACCEPTED and life.filled > 0:

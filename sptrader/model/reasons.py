@@ -51,6 +51,7 @@ class Reason(IntEnum):
     MARGIN_LIMIT = 48
     CURRENCY_EXPOSURE = 49
     CORRELATION_LIMIT = 50
+    REJECTED = 51
     CONDITIONS_NOT_MET = 60
     NO_POSITION = 61
     OCO = 62
@@ -112,6 +113,7 @@ _SENTENCES = {
     Reason.MARGIN_LIMIT: "the limit on used margin bound the size",
     Reason.CURRENCY_EXPOSURE: "the limit on the net exposure of one currency bound the size",
     Reason.CORRELATION_LIMIT: "its returns go together too closely with what is held or being opened, or how closely is not known",
+    Reason.REJECTED: "the venue refused the order",
     Reason.CONDITIONS_NOT_MET: "a signal fired or a condition changed, but no rule was true as a whole",
     Reason.NO_POSITION: "an exit rule was true, but there was no position to close",
     Reason.OCO: "its sibling was filled or the position was closed",

@@ -18,6 +18,7 @@ from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.arithmetic import Check, Sizing, checks, sizing
 from sptrader.orchestrator.backtest import Outcome, fold
 from sptrader.orchestrator.columns import indicator_columns, signal_columns
+from sptrader.orchestrator.inside import decided_inside
 from sptrader.orchestrator.orders import order_tables
 from sptrader.orchestrator.tables import is_shown
 from sptrader.strategy.expressions import conditions_of, distance, truth
@@ -50,7 +51,8 @@ class Explanation:
     """What led to one bar's decision; `str()` is a text, `to_dict()` plain data, a notebook shows it as a table.
 
     `time` is the bar's open and `decided_at` its close, UTC. `position` is what was held at the decision. `orders` were
-    decided then, `fills` are theirs, and those of the bar itself.
+    decided then, `fills` are theirs, and those of the bar itself. `finer` tells what finer bars or ticks decided inside the
+    bars of those fills.
     """
 
     time: pd.Timestamp
@@ -70,6 +72,7 @@ class Explanation:
     sizing: Sizing | None
     orders: tuple[Mapping[str, Any], ...]
     fills: tuple[Mapping[str, Any], ...]
+    finer: tuple[tuple[str, str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as dicts, tuples, numbers and text."""
@@ -119,6 +122,8 @@ class Explanation:
             parts.append(("Size", [(name, text) for name, text in self.sizing.lines()]))
         parts.append(("Orders", [(_order_text(o), "") for o in self.orders] or [("none", "")]))
         parts.append(("Fills", [(_fill_text(f), "") for f in self.fills] or [("none", "")]))
+        if self.finer:
+            parts.append(("Finer", list(self.finer)))
         return parts
 
 
@@ -171,6 +176,18 @@ def explain(outcome: Outcome, time: str | pd.Timestamp, symbol: str | None = Non
         sizing=sizing(outcome, s, i, t, action) if is_entry else None,
         orders=_records(made),
         fills=_records(shown),
+        finer=_finer(outcome, i, t, shown),
+    )
+
+
+def _finer(outcome: Outcome, i: int, t: int, fills: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """What finer bars decided on bar `t` and on those of `fills`, each with its bar."""
+    times_ns = outcome.market.times_ns
+    bars = {t, *(int(np.searchsorted(times_ns, time.value)) for time in fills["time"])}
+    return tuple(
+        (f"bar of {pd.Timestamp(int(times_ns[bar])):%Y-%m-%d %H:%M}", sentence)
+        for bar in sorted(bars)
+        for sentence in decided_inside(outcome, i, bar)
     )
 
 

@@ -123,7 +123,8 @@ class Tail:
 
     def frame(self, symbol: str, rows: slice) -> pd.DataFrame:
         """Return those bars of an instrument as a frame with its facts."""
-        held, names = self._rows.get(symbol), self._columns.get(symbol, COLUMNS)
+        held = self._rows.get(symbol)
+        names = self._columns.get(symbol) or next(iter(self._columns.values()), COLUMNS)
         values = np.empty((0, len(names))) if held is None else held.values[rows]
         times = np.empty(0, np.int64) if held is None else held.times_ns[rows]
         frame = pd.DataFrame(

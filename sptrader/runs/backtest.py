@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sptrader.clock import LiveClock
@@ -14,7 +15,7 @@ from sptrader.runs.finer import Finer
 from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
-from sptrader.runs.trials import data_of
+from sptrader.runs.trials import count_trial, data_of
 from sptrader.strategy.strategy import Strategy
 
 __all__ = ["Bars", "backtest", "run_prepared"]
@@ -60,7 +61,9 @@ def backtest(
         symbols=symbols,
         finer=finer,
     )
-    return run_prepared(ready, seed=seed, began_s=began)
+    outcome = outcome_of(ready)
+    counted = replace(ready, notes=(*ready.notes, *count_trial(ready)))
+    return make_run(counted, outcome, seed=seed, began_s=began)
 
 
 def run_prepared(ready: Prepared, *, seed: int = 0, began_s: float | None = None) -> Run:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import queue
+import signal
+import subprocess
+import sys
 import threading
 from importlib import import_module
 from typing import Any
@@ -11,6 +16,7 @@ from sptrader.errors import RunError
 from sptrader.runs.chunks import MOST_DEATHS, Answer, Work
 
 _CONNECT_S = 10
+_START_S = 60
 
 
 class DaskPool:
@@ -132,7 +138,42 @@ def _connect(workers: int, address: str | None) -> tuple[Any, Any]:
                 value=address,
             )
         return None, client
-    cluster = distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    )
-    return cluster, distributed.Client(cluster, set_as_default=False)
+    cluster = LocalWorkers(distributed, workers)
+    return cluster, cluster.client
+
+
+class LocalWorkers:
+    """A scheduler in this process and worker processes beside it, started by Dask's own command.
+
+    `LocalCluster` would start them by importing the caller's script again, which few scripts are written for.
+    """
+
+    def __init__(self, distributed: Any, workers: int) -> None:
+        self._scheduler = distributed.LocalCluster(
+            n_workers=0, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        )
+        options = ["--nworkers", str(workers), "--nthreads", "1", "--no-dashboard", "--death-timeout", "60"]
+        address = self._scheduler.scheduler_address
+        self._workers = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "dask", "worker", address, *options],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.client = distributed.Client(self._scheduler, set_as_default=False)
+        try:
+            self.client.wait_for_workers(workers, timeout=_START_S)
+        except TimeoutError as error:
+            self.close()
+            raise RunError("the local Dask workers did not start.", key="executor", is_failure=True) from error
+
+    def close(self) -> None:
+        """End scheduler and workers."""
+        os.killpg(self._workers.pid, signal.SIGTERM)
+        self._scheduler.close()
+        try:
+            self._workers.wait(_CONNECT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._workers.pid, signal.SIGKILL)
+            self._workers.wait()

@@ -33,7 +33,10 @@ from sptrader.streams.journal_tables import ADOPTABLE, FIXED, SCHEMA, TABLES, Id
 from sptrader.streams.lockfile import HeldBy, lock
 
 Synchronous = Literal["NORMAL", "FULL"]
+_MOST_PAGES_BEHIND = 8_000  # 32 MB; then a transaction waits for the disk, unless `checkpoint` was called before
 _PRIMARY = 0xFF  # the lower byte of an extended error code
+# After these nobody knows what of a step reached the disk; after any other error SQLite has taken it back whole.
+_DOUBTFUL = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
 
 
 class Journal(JournalReader):
@@ -80,14 +83,24 @@ class Journal(JournalReader):
                     path=self.path,
                     is_failure=True,
                 )
+            if self._connection.in_transaction:
+                raise RunError(f"Journal {self.path}: a step is being written already; one step is one transaction.")
+            step = Step(self._connection.execute, self.path)
             with told(self.path, "be written"):
                 try:
                     self._connection.execute("BEGIN IMMEDIATE")
-                    yield self._step
+                    yield step
                     self._connection.execute("COMMIT")
                 except BaseException as error:
                     self._roll_back(error)
                     raise
+                finally:
+                    step.end()
+
+    def checkpoint(self) -> None:
+        """Bring what was committed into the main file, which waits for the disk: for a moment in which nothing is to be done."""
+        with self._turn, told(self.path, "be written"):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Let go of the file and of its lock."""
@@ -104,6 +117,7 @@ class Journal(JournalReader):
         run("PRAGMA journal_mode = WAL")
         run(f"PRAGMA synchronous = {synchronous}")
         run("PRAGMA fullfsync = ON")  # macOS: what FULL promises, its plain fsync does not do
+        run(f"PRAGMA wal_autocheckpoint = {_MOST_PAGES_BEHIND}")
         run(f"PRAGMA journal_size_limit = {64 * 2**20}")
         run("PRAGMA trusted_schema = OFF")
         if run("SELECT 1 FROM sqlite_master").fetchone() is None:
@@ -118,7 +132,6 @@ class Journal(JournalReader):
         if fault != "ok":
             raise RunError(f"Journal {self.path} is damaged: {fault}.", path=self.path, is_failure=True)
         self._check_identity(identity, adopt)
-        self._step = Step(run, self.path)
 
     def _check_identity(self, identity: Identity, adopt: bool) -> None:
         meta, wanted = self.meta(), asdict(identity)
@@ -151,7 +164,7 @@ class Journal(JournalReader):
 
     def _roll_back(self, error: BaseException) -> None:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-        self._is_broken = code not in (0, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CONSTRAINT)
+        self._is_broken = code in _DOUBTFUL
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
@@ -163,8 +176,12 @@ class Step:
         self._run = run
         self._path = path
 
+    def end(self) -> None:
+        """Write nothing more: outside of its transaction each line would stand alone."""
+        self._run = self._refuse
+
     def add_input(self, entry: Entry) -> int:
-        """Keep an entry that is acted on, move its stream's last id to it, and return its sequence number."""
+        """Keep an entry of one field that is acted on, move its stream's last id to it, and return its sequence number."""
         ((field, body),) = entry.fields.items()
         self.set_last_id(entry.stream, entry.id)
         cursor = self._run(
@@ -256,6 +273,9 @@ class Step:
         self._run(
             "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", (name, by)
         )
+
+    def _refuse(self, *statement: object) -> sqlite3.Cursor:
+        raise RunError(f"Journal {self._path}: the transaction of this step has ended; begin another.", is_failure=True)
 
     def _is_new(self, statement: str, values: tuple[object, ...]) -> bool:
         return self._run(statement, values).rowcount == 1

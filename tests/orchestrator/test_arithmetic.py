@@ -126,7 +126,7 @@ def test_replacing_order_may_use_the_margin_of_the_one_it_replaces():
 
     assert run.orders[["side", "quantity", "status"]].values.tolist()[0] == ["buy", 200_000, "cancelled"]
     told = run.explain(hour(1)).sizing
-    assert told.limits[2].units == pytest.approx(10_000 * 30 / 1.1)
+    assert {x.name: x.units for x in told.limits}["free margin"] == pytest.approx(10_000 * 30 / 1.1)
 
 
 def test_entries_of_one_bar_share_margin_and_each_explanation_sees_its_own_turn():
@@ -137,7 +137,7 @@ def test_entries_of_one_bar_share_margin_and_each_explanation_sees_its_own_turn(
 
     assert run.orders[["symbol", "quantity"]].values.tolist() == [["EURUSD", 200_000], ["GBPUSD", 64_000]]
     first, second = run.explain(hour(0), "EURUSD"), run.explain(hour(0), "GBPUSD")
-    assert first.sizing.limits[2].units == pytest.approx(10_000 * 30 / 1.1)
+    assert {x.name: x.units for x in first.sizing.limits}["free margin"] == pytest.approx(10_000 * 30 / 1.1)
     assert (first.sizing.units, first.sizing.cap) == (200_000, "")
     assert (second.sizing.units, second.sizing.cap) == (64_000, "free_margin")
 

@@ -208,6 +208,24 @@ def test_an_error_in_a_step_leaves_nothing_of_it(journal):
     assert_consistent(journal, 2)
 
 
+def test_a_step_ends_with_its_transaction(journal):
+    with journal.transaction() as step:
+        step.count("read")
+
+    with pytest.raises(RunError, match="has ended"):
+        step.count("read")
+    assert journal.counters() == {"read": 1}
+
+
+def test_a_step_within_a_step_is_refused_and_the_outer_goes_on(journal):
+    with journal.transaction() as step:
+        with pytest.raises(RunError, match="being written already"):
+            write(journal, 1)
+        step.count("read")
+
+    assert journal.counters() == {"read": 1}
+
+
 def test_a_second_writer_is_refused_with_the_firsts_process(path, journal):
     with pytest.raises(RunError, match=f"process {os.getpid()}"):
         Journal(path, IDENTITY)
@@ -295,6 +313,20 @@ def test_a_damaged_journal_is_refused(path):
 
     with pytest.raises(RunError):
         Journal(path, IDENTITY)
+
+
+def test_what_was_brought_into_the_main_file_is_written_over_in_the_wal(path, journal):
+    wal = path.with_name(path.name + "-wal")
+    for n in range(1, 61):
+        write(journal, n, size=3_000)
+        if n % 10 == 0:
+            journal.checkpoint()
+    kept = wal.stat().st_size
+    for n in range(61, 121):
+        write(journal, n, size=3_000)
+
+    assert_consistent(journal, 120)
+    assert wal.stat().st_size > 2 * kept  # sixty steps without it need several times the room of ten
 
 
 def test_only_the_owner_may_read_it(path, journal):

@@ -1,0 +1,193 @@
+"""Session: the orchestrator's state while bars, signals and fills arrive; each bar is the backtest's step in another order.
+
+A session is a fold of its inputs: the same inputs in the same order give the same state, instructions and tables. It opens no
+file, socket or clock; who runs it journals the inputs and sends the instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sptrader.errors import RunError
+from sptrader.kernel import market as m
+from sptrader.kernel import state as k
+from sptrader.model.bars import BarsFacts
+from sptrader.model.instrument import Instrument
+from sptrader.model.messages import ColumnsMessage
+from sptrader.model.orders import Instruction, Report
+from sptrader.orchestrator.account import opening_state
+from sptrader.orchestrator.arriving import Arriving
+from sptrader.orchestrator.asks import make_orders, make_rules
+from sptrader.orchestrator.backtest import Outcome
+from sptrader.orchestrator.columns import Columns
+from sptrader.orchestrator.instructions import Writer
+from sptrader.orchestrator.market import MarketData
+from sptrader.orchestrator.nights import NightRates
+from sptrader.orchestrator.pages import Pages
+from sptrader.orchestrator.reported import reported_rows
+from sptrader.orchestrator.tail import ENDED_NS, Tail
+from sptrader.strategy.plan import Plan
+
+Floats = NDArray[np.float64]
+CHUNK = 2048  # bars whose rules are worked out at once when many have arrived
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a session trades, and for whom; `facts` are those of every instrument's bars, `start_ns` where trading begins."""
+
+    plan: Plan
+    facts: Mapping[str, BarsFacts]
+    instruments: Mapping[str, Instrument]
+    account: str
+    cash: float
+    currency: str
+    start_ns: int | None = None
+    nights: NightRates | None = None
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The kernel's arrays of the bars from `first_ns` to `last_ns`."""
+
+    first_ns: int
+    last_ns: int
+    market: MarketData
+    orders: m.Orders
+
+    def row(self, time_ns: int) -> int:
+        """Return where a time stands on the arrays' clock."""
+        return int(np.searchsorted(self.market.times_ns, time_ns))
+
+
+class Session:
+    """The state of one strategy in one account: what has arrived, what is held, what was decided."""
+
+    def __init__(self, setting: Setting) -> None:
+        plan = setting.plan
+        if plan.execution.intrabar == "finer":
+            raise RunError(
+                f"{plan.strategy.source_path}: execution.intrabar: finer is for backtests; a live session has no finer bars "
+                "of a bar that is still open. Say pessimistic or optimistic.",
+                path=plan.strategy.source_path,
+                key="execution.intrabar",
+            )
+        self.setting = setting
+        self.tail = Tail(plan, setting.facts, setting.instruments, setting.currency, setting.nights)
+        self.arriving = Arriving(setting.instruments)
+        self.pages = Pages(len(plan.symbols))
+        self.writer = Writer(plan, setting.account)
+        self.state: Floats = np.empty(0)
+        self.chunk: Chunk | None = None
+        self.done = 0  # bars of the clock that were stepped over or booked
+        self.has_closed_out = False
+
+    @property
+    def plan(self) -> Plan:
+        """The strategy with its parameters."""
+        return self.setting.plan
+
+    def take_columns(self, message: ColumnsMessage) -> bool:
+        """Take one bar of one instrument with its components' outputs; False when it was here before."""
+        if not self.tail.add(message.bar):
+            return False
+        if message.bar.kind == "bar" and message.bar.symbol in self.plan.symbols:
+            self.arriving.add(message)
+        start = self.setting.start_ns
+        while start is not None and (time_ns := self._next_time()) is not None and time_ns < start:
+            self.pages.skip()
+            self.done += 1
+        return True
+
+    def _next_time(self) -> int | None:
+        times = self.tail.clock.times_ns
+        return int(times[self.done]) if self.done < len(times) else None
+
+    def next_ns(self) -> int | None:
+        """Return the time of the bars that are complete and wait for their fills; None when none are."""
+        return self._next_time()
+
+    @property
+    def last_ns(self) -> int | None:
+        """The time of the bars booked last; None before the first."""
+        return self.pages.last_ns
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the bars have ended and all of them were booked."""
+        return self.tail.has_ended and self._next_time() is None
+
+    def book(self, reports: Sequence[Report]) -> list[Instruction]:
+        """Do all that happens on the next bars, whose fills are `reports`, and return what is to be sent."""
+        from sptrader.kernel.live import book_bar
+
+        time_ns = self._next_time()
+        if time_ns is None:
+            raise RunError("no bar is complete; there is nothing to book.", key="bars")
+        chunk = self._chunk(time_ns)
+        if len(self.state) == 0:
+            self.state = opening_state(self.plan, chunk.market, self.setting.cash)
+        t, kernel = chunk.row(time_ns), chunk.market.kernel
+        opened = kernel.price[:, t, 4] - kernel.price[:, t, 0]
+        given, gone = reported_rows(reports, self.writer, opened * 0.5)
+        page = self.pages.page(kernel.price.shape[1])
+        book_bar(kernel, chunk.orders, page, self.state, t, given, gone)
+        _, placed = self.pages.keep(page, t, time_ns)
+        self.done += 1
+        ended = [int(row[m.O_INSTRUMENT]) for row in gone]
+        return self.writer.instructions(placed, ended, self.state, time_ns, time_ns + chunk.market.timeframe_ns)
+
+    def close_out(self) -> None:
+        """Close every position at its last close, as a strategy with `close_at_end` does when its bars have ended."""
+        from sptrader.kernel.replay import close_out
+
+        chunk = self._whole()
+        ends = np.array([chunk.market.rows[s][-1] for s in self.plan.symbols], np.int64)
+        books = self.pages.page(chunk.market.kernel.price.shape[1])
+        close_out(chunk.market.kernel, books, self.state, ends)
+        self.pages.keep_end(books, len(chunk.market.times_ns) - 1)
+        self.has_closed_out = True
+
+    def outcome(self) -> Outcome:
+        """Return all that the session made, as a backtest of the same bars would have left it."""
+        whole = self._whole()
+        columns = self._columns(whole.market, whole.first_ns, whole.last_ns)
+        return Outcome(
+            plan=self.plan,
+            market=whole.market,
+            columns=columns,
+            rules={s: make_rules(self.plan, columns[s]) for s in self.plan.symbols},
+            orders=whole.orders,
+            books=self.pages.books(),
+            state=self.state,
+            first=self.pages.first,
+            last=self.done,
+            cash=self.setting.cash,
+            currency=self.setting.currency,
+        )
+
+    def _chunk(self, time_ns: int) -> Chunk:
+        if self.chunk is None or not self.chunk.first_ns <= time_ns <= self.chunk.last_ns:
+            times = self.tail.clock.times_ns
+            last = min(self.done + CHUNK, len(times)) - 1
+            self.chunk = self._arrays(time_ns, int(times[last]))
+        return self.chunk
+
+    def _whole(self) -> Chunk:
+        return self._arrays(-ENDED_NS, int(self.tail.clock.times_ns[self.done - 1]))
+
+    def _arrays(self, first_ns: int, last_ns: int) -> Chunk:
+        market = self.tail.market(first_ns, last_ns)
+        columns = self._columns(market, first_ns, last_ns)
+        rules = {s: make_rules(self.plan, columns[s]) for s in self.plan.symbols}
+        return Chunk(first_ns, last_ns, market, make_orders(self.plan, market, columns, rules))
+
+    def _columns(self, market: MarketData, first_ns: int, last_ns: int) -> dict[str, Columns]:
+        return {
+            s: self.arriving.columns(s, market.frames[s], self.tail.rows(s, first_ns, last_ns))
+            for s in self.plan.symbols
+        }

@@ -90,12 +90,7 @@ def _table() -> dict[tuple[OrderStatus, Event], Step]:
 
 
 TABLE = _table()
-_AMENDED = (
-    _S.SUBMITTED,
-    _S.ACCEPTED,
-    _S.PARTIALLY_FILLED,
-    _S.FILLED,
-)  # an order that has ended unfilled stays as it was
+_ENDED = (_S.CANCELLED, _S.REJECTED, _S.EXPIRED)  # what has ended unfilled cannot be amended any more
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +148,7 @@ def after(life: Life, report: Fill | OrderUpdate) -> Change:
         status, anomaly = TABLE[life.status, event]
         fills, filled = (*life.fills, report), life.filled + report.quantity
         return Change(msgspec.structs.replace(life, status=status, filled=filled, fills=fills), anomaly)
-    if report.made is not None and report.made.quantity != life.quantity and life.status in _AMENDED:
+    if report.made is not None and report.made.quantity != life.quantity and life.status not in _ENDED:
         life = _amended(life, report.made.quantity)
         if event is Event.ACCEPTED and life.status not in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
             return Change(msgspec.structs.replace(life, updates=(*life.updates, report)), None)

@@ -24,6 +24,10 @@ at the end. Where the pair has no bar amounts use its last known mid, and entrie
      slippage. The target likewise, as a limit: the open when the bar opens at or beyond it, else its price when reached, no
      slippage. An open beyond one of them settles it; if the bar reaches both, the stop is taken (optimistic: the target) and
      the fill is `ambiguous`.
+   - Finer (a): what the bar alone leaves ambiguous its finer bars are asked, in the order of time, each judged by the rules
+     above as a bar in which both levels work from its open (a tick is a bar of one price). The first that takes one settles
+     it, at its open when that is beyond the level; one that reaches both takes the stop and is `ambiguous`. Where none reaches
+     a level, or there are none, the bar alone decides, pessimistically. Slippage stays that of the whole bar.
    Then entries, over all instruments in the strategy's order:
    - Market: the open, with slippage. Stop: the open when it opens at or beyond, else its price when reached; slippage.
      Limit: the open when that is at or better, else its price when reached; none. Stop-limit: once the stop is reached it
@@ -41,6 +45,11 @@ at the end. Where the pair has no bar amounts use its last known mid, and entrie
      target. What the bar cannot tell is `ambiguous`: a stop when the target was reached too, or after an entry at a stop
      price when the close is not beyond it; a target not reached by the close, or when the stop was reached too; and the
      entry itself, if what was reached is not taken.
+     Finer (b): the first finer bar that comes to the entry's price, before slippage and on the side it traded on, is the
+     entry's: opened at or beyond that price the levels work for all of it, else it is judged as pessimistic above, a level that
+     it reaches and does not take making what follows `ambiguous`. The finer bars after it are judged as in (a). When none takes
+     a level the position stays open; when none comes to the entry's price the bar alone decides, pessimistically.
+   - Orders differ by side: type, expiry and time in force are those of the side the entry is for.
    - An entry that meets a bar after more than five timeframes (at least one hour) of in-session time without one has
      expired. `expires: n bars`: it works on n bars. `day`: on the bars of the session of the first bar after the decision.
      `ioc`: at the next open only. An add whose position is gone is cancelled; it never opens one.
@@ -68,14 +77,27 @@ at the end. Where the pair has no bar amounts use its last known mid, and entrie
    decision a bar: where an exit is ordered and no entry, it is the exit's, and why nothing was entered stands as its cap.
    Then, strongest first and in the strategy's order, each entry is checked: trading state, filters, cooldown (own bars, the
    one of the losing exit included; a loss is more than 1e-12 of the notional), one entry per session (the session of the
-   decision time against that of the last entry fill), slots (a working entry holds one, a reversal keeps its own), prices of
-   the order, rate, distances, and sized: units = value; notional = value / (price x rate); percent = equity x value /
-   (price x rate); risk = equity x value / (stop distance, without a stop the trailing distance, x rate); volatility =
-   equity x value / (the volatility column x rate).
-   Caps, the lowest binding one is named: position limit x equity less the notional held; max order notional; free margin =
-   equity - used margin - reserved margin (plus the reversed position's own); one that is nan allows nothing. Rounded down to
-   the lot step (within 1e-6 of a step is that step); below the minimum it is refused. Prices for sizes and margins: the close
-   of the side that will be traded (limit and stop orders too).
+   decision time against that of the last entry fill), equity above 0, slots (a working entry holds one, a reversal keeps its
+   own), correlation, prices of the order, rate, distances.
+   Correlation: with every other instrument that is held, and every other one with a working entry, the correlation of the two
+   instruments' simple returns (of the mid, close to close, over the last n bars that both have, the decision's included), times
+   both sides, must be at most the limit; nan refuses.
+   Then sized: units = value; notional = value / (price x rate); percent = equity x value / (price x rate); risk = equity x
+   value / (stop distance, without a stop the trailing distance, x rate); volatility = equity x value / (the volatility column x
+   rate), without a column the sample deviation of the last n changes of the close at the decision.
+   Caps, in this order, the lowest binding one is named, the first of equals:
+   - position limit x equity less the notional held;
+   - max order notional;
+   - currency exposure: for base and quote, unless it is the account's currency (or a share's own name), limit x equity less what
+     the side adds to. Net notional of a currency = positions (as marked) and working entries, long the base and short the quote
+     of each, margin / margin rate; the working entry that is replaced and the position that a reversal closes do not count;
+   - margin limit x equity - used margin - reserved margin (plus the reversed position's own);
+   - free margin = equity - used margin - reserved margin (plus the reversed position's own).
+   One that is nan allows nothing. Rounded down to the lot step (within 1e-6 of a step is that step); below the minimum it is
+   refused. Prices for sizes and margins: the close of the side that will be traded (limit and stop orders too). Limits bind when
+   an entry is decided: what is held already is not reduced when the market or equity moves it beyond one.
 7. The last bar. Positions stay open and orders `working`; no decision of the last bar is filled. With close_at_end positions
    are closed after that bar's decisions, at the last close of their side, without slippage, and the account is marked again.
+
+`live.py` does the same bar in two halves, the venue's (fills of `match`) and the orchestrator's (all else), with equal results.
 """

@@ -95,16 +95,19 @@ def test_a_constant_column_may_have_length_one() -> None:
         rows = full.market.flags.shape[1]
         long = {f: np.ascontiguousarray(np.repeat(a, rows, axis=1)) for f, a in short.items()}
         right = full.orders.term_right[:, :, -1:]
+        together = full.orders.correlation[:, :, -1:]
         one_long = one_long._replace(
             market=one_long.market._replace(
                 rate=full.market.rate[:, :1].copy(), nights=full.market.nights[:, :1].copy()
             ),
-            orders=one_long.orders._replace(**short, term_right=right.copy()),
+            orders=one_long.orders._replace(**short, term_right=right.copy(), correlation=together.copy()),
         )
         full = full._replace(
             market=full.market._replace(
                 rate=full.market.rate[:, :1].repeat(rows, axis=1), nights=full.market.nights[:, :1].repeat(rows, axis=1)
             ),
-            orders=full.orders._replace(**long, term_right=right.repeat(rows, axis=2)),
+            orders=full.orders._replace(
+                **long, term_right=right.repeat(rows, axis=2), correlation=together.repeat(rows, axis=2)
+            ),
         )
         assert left(one_long, run_arrays(one_long)) == left(full, run_arrays(full))

@@ -70,7 +70,7 @@ def test_venue_and_orchestrator_together_are_one_replay(seed_: int) -> None:
                 found, wanted = found[: len(wanted)], wanted
             assert found.tobytes() == wanted.tobytes(), name
         n = len(case.instruments)
-        kept = [f for f in range(k.ACCOUNT_FIELDS)]
+        kept = list(range(k.ACCOUNT_FIELDS))
         kept += [k.block(i, 1) + f for i in range(n) for f in range(k.FILL) if f not in VENUES_OWN]
         assert halves.state[kept].tobytes() == whole.state[kept].tobytes()
         money = [k.CASH, k.EQUITY, k.USED_MARGIN] + [k.block(i, 1) + f for i in range(n) for f in POSITION]

@@ -80,5 +80,5 @@ def test_each_side_has_its_own_kind_of_order():
 
 
 def test_the_finer_bars_that_a_strategy_counts_on_must_be_there():
-    with pytest.raises(RunError, match="execution.intrabar: finer needs finer bars or ticks"):
+    with pytest.raises(RunError, match=r"execution\.intrabar: finer needs finer bars or ticks"):
         state(execution="{intrabar: finer, spread: 0}")

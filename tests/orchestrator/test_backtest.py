@@ -323,8 +323,3 @@ def test_period_without_bars_is_refused():
         sp.backtest(rules(), bars([FLAT] * 3), start="2018-01-01")
     with pytest.raises(RunError, match="no bar of EURUSD lies before the end asked for"):
         sp.backtest(rules(), bars([FLAT] * 3), end="2016-01-01")
-
-
-def test_what_is_understood_but_not_carried_out_is_refused_by_name():
-    with pytest.raises(RunError, match=r"risk\.correlation_limit is not carried out by this version"):
-        run_of([FLAT] * 3, risk="{correlation_limit: 50%}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,4 +32,6 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder.resolve()}", *_DEFAULTS]
     command += [f"--port={port}"] if port else []
     command += [*([] if browser else ["--no-browser"]), *(extra or [])]
-    return subprocess.call(command)
+    # configuration beside the user's own: the question about news is an extension, no option of the server
+    paths = [str(Path(__file__).parent / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    return subprocess.call(command, env={**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})

@@ -64,6 +64,7 @@ class Chart(anywidget.AnyWidget):
             script=_script().model_id,
             colours=dict(dark_colours()),
             is_windowed=on_window is not None,
+            version=0 if figure is None else 1,
         )
         self.on_msg(self._heard)
 

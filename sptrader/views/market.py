@@ -33,13 +33,13 @@ class DataSource:
         self._timeframe = widgets.Text(placeholder="timeframe", continuous_update=False)
         self._basis = widgets.Dropdown(options=[("basis", ""), "bid", "ask", "mid", "last"])
         told = html('<div class="sp-small">Symbol, timeframe and basis where the file does not say them.</div>')
-        self._file = column(self._path, row(self._symbol, self._timeframe, self._basis), told)
+        self._file = column(self._path, row(self._symbol, self._timeframe, self._basis, classes=["sp-thirds"]), told)
         self._start = widgets.Text(placeholder="first day", continuous_update=False, description="from")
         self._end = widgets.Text(placeholder="last day", continuous_update=False, description="to")
         for date in (self._start, self._end):
-            date.style.description_width = "34px"
+            date.style.description_width = "30px"
         self._badge = html()
-        self.view = column(self._source, self._file, row(self._start, self._end), self._badge)
+        self.view = column(self._source, self._file, row(self._start, self._end, classes=["sp-dates"]), self._badge)
         show(self._file, False)
         self._source.observe(lambda _: show(self._file, self._source.value == _FILE), names="value")
         controls = (self._source, self._path, self._symbol, self._timeframe, self._basis, self._start, self._end)

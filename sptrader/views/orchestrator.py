@@ -15,7 +15,7 @@ from sptrader.views.desk import Desk, answer_anytime
 from sptrader.views.flow import OrderFlow
 from sptrader.views.guard import Guard
 from sptrader.views.header import Header
-from sptrader.views.look import classed, column, html, style_sheet
+from sptrader.views.look import classed, column, html, show, style_sheet
 from sptrader.views.performance import Performance
 from sptrader.views.risk import Risk
 from sptrader.views.setup import Setup
@@ -68,7 +68,9 @@ class Orchestrator:
         self._pages = widgets.Stack(views, selected_index=0)
         main = column(self._choice, self._pages, classes=["sp-main"])
         body = classed(widgets.Box([self._setup.view, main]), "sp-body")
-        self.view = column(html(style_sheet()), self._header.view, self._guard.view, body, classes=["sp-page"])
+        style = html(style_sheet())
+        show(style, False)
+        self.view = column(style, self._header.view, self._guard.view, body, classes=["sp-page"])
         self._desk.root = self.view
         self._desk.start()
         self._desk.do(self._setup.open, None if strategy is None else str(strategy))

@@ -37,8 +37,6 @@ class Setup:
         self.data = DataSource(lambda: desk.do_latest("data", self._judge))
         self.form = ParameterForm(self._allow)
         self._cash = widgets.FloatText(description="cash", continuous_update=False)
-        self._cash.style.description_width = "84px"
-        self._cash.layout.width = "100%"
         self._cash.observe(lambda _: self._allow(), names="value")
         self.runner = Runner(
             desk, runs, label="Run backtest", kind="backtest", request=self.request, finished=finished, workers=workers
@@ -50,7 +48,7 @@ class Setup:
             self.data.view,
             heading("Parameters"),
             self.form.view,
-            self._cash,
+            column(self._cash, classes=["sp-cash"]),
             self.runner.view,
             classes=["sp-side"],
         )

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 from sptrader.errors import StrategyError
 from sptrader.strategy.loader import shipped_folder, strategy_files
 from sptrader.strategy.strategy import Strategy
-from sptrader.views.look import button, column, html, row
+from sptrader.views.look import button, column, html
 
 
 class StrategyList:
@@ -21,11 +21,10 @@ class StrategyList:
         self._chosen = chosen
         self._paths: dict[str, Path] = {}
         self._filter = widgets.Text(placeholder="filter strategies", continuous_update=True)
-        self._filter.layout.width = "auto"
         self._list = widgets.Select(options=[], rows=5)
         self._card = html()
         again = button("look again", self.refresh, kind="sp-link", tooltip="Read the folder again, and the chosen file")
-        self.view = column(row(self._filter), self._list, self._card, again)
+        self.view = column(self._filter, self._list, self._card, again)
         self._filter.observe(self._narrow, names="value")
         self._list.observe(self._picked, names="value")
 

@@ -74,7 +74,7 @@ async function render({ model, el }) {
   };
   const draw = () => {
     busy = busy.then(async () => {
-      if (!isOpen || box.clientWidth === 0) return;
+      if (!isOpen || box.clientWidth === 0 || model.get("version") === 0) return;
       const figure = dressed(model.get("figure"), model.get("colours"));
       box.style.minHeight = `${figure.layout.height ?? 200}px`;
       figure.layout.width = box.clientWidth;

@@ -13,7 +13,7 @@ import pandas as pd
 from sptrader.plots.decimate import common_decimals
 
 MAX_ROWS = 1000
-MAX_BYTES = 160_000  # of one table's rows: the page of a batch stays small
+MAX_BYTES = 80_000  # of one table's rows: the page of a batch stays small
 LONG_ROWS = 30  # a longer table is paged and sorted on a report's page
 
 # JupyterLab's own variables come first, so that the parts follow its light and dark theme.

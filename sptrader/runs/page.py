@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from sptrader.plots.parts import STYLE
+from sptrader.runs.section import STAY_HERE
 
 BESIDE = "beside"
 INLINE = "inline"
@@ -110,7 +111,7 @@ def plot_part(number: int, figure: Mapping[str, Any], *, label: str = "chart") -
     layout = figure.get("layout", {})
     height = layout.get("height") or DEFAULT_HEIGHT
     wanted = {name: figure[name] for name in ("data", "layout", "config") if name in figure}
-    wanted["config"] = {"responsive": True, "displaylogo": False, **wanted.get("config", {})}
+    wanted["config"] = {"responsive": True, "displaylogo": False, **wanted.get("config", {}), **STAY_HERE}
     name = f"plot-{number}"
     return (
         f'<div class="sp-plot" id="{name}" style="height:{int(height)}px" role="img" aria-label="{escape(label)}">'

@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 
 METRICS_MIME = "application/vnd.sptrader.metrics+json"
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
-PLOTLY_CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+# Plotly's own button to share a chart uploads it to its maker's servers.
+STAY_HERE = {"showSendToCloud": False, "plotlyServerURL": ""}
+PLOTLY_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    **STAY_HERE,
+}
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from sptrader.data.sample import sample
 from sptrader.plots.price import price_figure
+from sptrader.runs.backtest import backtest
+from sptrader.runs.compare import compare_runs, save_comparison
 from sptrader.runs.page import shared_script
 from sptrader.runs.report import save_notebook_report, save_run_report
 from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, SECTIONS, figure_json, section
+from sptrader.runs.verify import verify_report
 from tests.browser.watched import watched_page
 from tests.made_run import made_run
+from tests.runs.strategies import CROSSOVER
 
 pytestmark = pytest.mark.browser
 
@@ -63,6 +67,15 @@ def test_nothing_is_wider_than_the_screen_and_no_card_is_cut(opened):
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= 1280
     cut = "() => [...document.querySelectorAll('.sp-card *')].filter(e => e.scrollWidth > e.parentElement.clientWidth).length"
     assert opened.page.evaluate(cut) == 0
+
+
+def test_no_button_offers_to_upload_a_chart(opened):
+    titles = opened.page.evaluate(
+        "() => [...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title || b.getAttribute('aria-label'))"
+    )
+
+    assert "Zoom in" in titles
+    assert not any("hare" in title for title in titles)
 
 
 def test_charts_take_the_width_of_the_paper_and_give_it_back(opened):
@@ -139,3 +152,58 @@ def test_zooming_shows_the_candles_between_and_no_weekend(watched, tmp_path):
     steps = [b - a for a, b in pairwise(positions)]
     assert len(steps) > 20
     assert max(steps) < 2 * min(steps)
+
+
+def test_long_table_is_paged_and_sorts_and_is_whole_on_paper(opened, run):
+    rows = "document.querySelectorAll('table.sp-long tbody tr').length"
+
+    assert opened.page.evaluate(rows) == 25
+    opened.page.locator("table.sp-long th", has_text="pnl").first.click()
+    opened.page.wait_for_function("() => document.querySelector('table.sp-long th.dt-ordering-asc')")
+    first = opened.page.locator("table.sp-long tbody tr td.down").first.text_content()
+    assert first == f"{run.trades['pnl'].min():+,.2f}"
+
+    opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert opened.page.evaluate(rows) == len(run.trades)
+    opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.page.evaluate(rows) == 25
+
+
+def test_page_is_dark_where_its_figures_are(watched, run, tmp_path):
+    watched.open_report(save_run_report(run, tmp_path / "report.html", theme="dark"))
+
+    colours = watched.page.evaluate(
+        """() => [getComputedStyle(document.querySelector('main')).backgroundColor,
+        document.querySelector('.sp-plot')._fullLayout.paper_bgcolor]"""
+    )
+    assert colours == ["rgb(20, 24, 29)", "#14181d"]
+    watched.screenshot("run_report_dark")
+
+
+def test_year_of_real_hours_is_within_its_sizes_drawn_and_true(watched, tmp_path):
+    real = backtest(CROSSOVER, sample("EURUSD", "1h"))
+    real.save(tmp_path)
+
+    whole = real.report(tmp_path / "whole.html")
+    shared = real.report(tmp_path / "shared.html", script="beside")
+    watched.open_report(shared)
+
+    assert whole.stat().st_size < 2_500_000
+    assert shared.stat().st_size < 500_000
+    candles = "() => document.querySelector('.sp-plot').data[0].x.length"
+    assert 1000 < watched.page.evaluate(candles) <= 2000
+    assert verify_report(whole).is_true
+    assert verify_report(shared).is_true
+
+
+def test_comparison_is_drawn_with_every_run_over_one_another(watched, tmp_path):
+    bars = sample("EURUSD", "1h").iloc[:1500]
+    runs = [backtest(CROSSOVER, bars, params={"fast": fast}) for fast in (8, 12)]
+
+    watched.open_report(save_comparison(compare_runs(runs), tmp_path / "compare.html"))
+
+    watched.screenshot("comparison")
+    names = [name for plot in watched.page.evaluate(TRACES) for _, name in plot]
+    assert names == ["A ma_crossover", "A ma_crossover", "B ma_crossover", "B ma_crossover"]
+    lines = watched.page.evaluate("() => document.querySelector('.sp-plot')._fullData.map(t => Array.from(t.y).at(-1))")
+    assert lines[::2] == pytest.approx([run.metrics["total_return"] for run in runs])

@@ -2,7 +2,17 @@
 
 import pandas as pd
 
-from sptrader.plots.parts import Card, Doubt, cards_part, facts_part, head_part, table_part, verdict_part
+from sptrader.plots.parts import (
+    MAX_BYTES,
+    Card,
+    Doubt,
+    cards_part,
+    facts_part,
+    head_part,
+    meter_part,
+    table_part,
+    verdict_part,
+)
 
 
 def test_markup_in_the_data_stays_text():
@@ -62,3 +72,17 @@ def test_long_table_shows_its_ends_and_says_so():
     assert html.count("<tr>") == 11
     assert '<td class="n">4,999</td>' in html
     assert "The first and the last 5 of 5,000 rows." in html
+
+
+def test_table_of_many_bytes_is_cut_to_its_ends_and_says_so():
+    html = table_part(pd.DataFrame({"number": range(900), "text": "x" * 400}))
+
+    assert len(html) < MAX_BYTES + 1000
+    assert "The first and the last 89 of 900 rows." in html  # a row has 447 bytes, 80,000 / 447 / 2 = 89
+    assert ">899<" in html
+
+
+def test_meter_is_full_at_the_limit_and_empty_without_one():
+    assert "width:25.0%" in meter_part(0.25)
+    assert "full" in meter_part(1.0)
+    assert meter_part(float("nan")) == ""

@@ -59,6 +59,12 @@ class Pages:
         page.counts[:] = 0
         return fills, orders
 
+    def add_orders(self, rows: Floats) -> None:
+        """Add rows of orders that ended between the bars."""
+        kept = rows.copy()
+        kept[:, m.O_BAR] = len(self._marks) - 1
+        self._orders.extend(kept)
+
     def keep_end(self, page: m.Books, t: int) -> None:
         """Take over the account as it was closed out on the last bar."""
         self._marks[-1] = tuple(float(getattr(page, name)[t]) for name in MARKS)

@@ -83,8 +83,11 @@ class Session:
         self.writer = Writer(plan, setting.account)
         self.state: Floats = np.empty(0)
         self.chunk: Chunk | None = None
+        self._last: Chunk | None = None
         self.done = 0  # bars of the clock that were stepped over or booked
         self.has_closed_out = False
+        self.is_paused = False  # by a person, who may resume
+        self.is_killed = False  # latched until a person unlatches it
 
     @property
     def plan(self) -> Plan:
@@ -169,6 +172,15 @@ class Session:
             cash=self.setting.cash,
             currency=self.setting.currency,
         )
+
+    def last_chunk(self) -> Chunk:
+        """Return the arrays of the last bars that were booked and of those before that they are compared with."""
+        last_ns = self.pages.last_ns
+        if last_ns is None:
+            raise RunError("no bar was booked yet.", key="bars")
+        if self._last is None or self._last.last_ns != last_ns:
+            self._last = self._arrays(last_ns, last_ns)
+        return self._last
 
     def _chunk(self, time_ns: int) -> Chunk:
         if self.chunk is None or not self.chunk.first_ns <= time_ns <= self.chunk.last_ns:

@@ -71,7 +71,7 @@ def prepare(
     if absent:
         raise RunError(f"bars of {', '.join(absent)} are missing; given were {', '.join(frames)}.", key="symbols")
     plan, notes = _on_these_bars(plan, frames)
-    money, account = _account(plan, cash, currency)
+    money, account = account_of(plan, cash, currency)
     first_ns, last_ns = _period_ns(plan, start, end)
     return Prepared(
         strategy=loaded,
@@ -97,8 +97,8 @@ def _is_file(name: str | Path) -> bool:
     return bool(Path(name).suffix) or Path(name).exists()
 
 
-def _account(plan: Plan, cash: object, currency: object) -> tuple[float, str]:
-    """The starting money and its currency, from the caller or the strategy's `backtest` section."""
+def account_of(plan: Plan, cash: object, currency: object) -> tuple[float, str]:
+    """Return the starting money and its currency, from the caller or the strategy's `backtest` section."""
     money, account = (plan.cash if cash is None else cash), (plan.currency if currency is None else currency)
     if money is None or account is None:
         missing = "cash" if money is None else "currency"

@@ -9,6 +9,7 @@
     deadletter:{stream}            stream   what was not understood in a stream     the entry and its reason
     state:{account}                key      the orchestrator's snapshot for viewers
     heartbeat:{account}:{role}     key      a process lives; expires
+    facts:{symbol}:{timeframe}     key      what the feed says of its bars: their basis, session, source
     kill:{account}                 key      the kill switch: there while it is latched
 
 The last column names the one field that an entry has (`codec.py`).
@@ -59,6 +60,11 @@ def state(account: str) -> str:
 def heartbeat(account: str, role: str) -> str:
     """Return the key under which a process says that it lives; `role` `*` makes the pattern of all."""
     return _key("heartbeat", account=account) + (":*" if role == "*" else _key("", role=role))
+
+
+def facts(symbol: str, timeframe: str) -> str:
+    """Return the key of what is known of an instrument's bars."""
+    return _key("facts", symbol=symbol, timeframe=timeframe)
 
 
 def kill(account: str) -> str:

@@ -155,8 +155,8 @@ def _rows(runs: Sequence[Run]) -> Iterator[ComparedRow]:
     }
     for group, facts in groups.items():
         for name in dict.fromkeys(key for fact in facts for key in fact):
-            values = tuple(fact.get(name) for fact in facts)
-            yield ComparedRow(group, name, values, tuple("" if value is None else str(value) for value in values))
+            kept = tuple(fact.get(name) for fact in facts)
+            yield ComparedRow(group, name, kept, tuple("" if value is None else str(value) for value in kept))
     codes = [[finding.code for finding in run.findings] for run in runs]
     for code in dict.fromkeys(code for found in codes for code in found):
         values = tuple(code in found for found in codes)

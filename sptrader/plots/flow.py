@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STAGES = ("signal", "decision", "risk", "order", "fill")
 ROWS = ("fill", "order", "refused", "ignored", "signal")
+CHILDREN = ("stop_loss", "take_profit", "trailing_stop")
 MAX_MARKS = 1500
 
 
@@ -44,7 +45,7 @@ def order_flow(decisions: pd.DataFrame, signals: pd.DataFrame, orders: pd.DataFr
     for time, symbol, kind in zip(signals["time"], signals["symbol"], signals["type"], strict=True):
         word = str(kind).replace("_", " ")
         fired[time, symbol] = f"{fired[time, symbol]} + {word}" if (time, symbol) in fired else word
-    own = orders[orders["parent"] == ""] if "parent" in orders else orders
+    own = orders[~orders["type"].isin(CHILDREN)]
     status = dict(zip(zip(own["created_at"], own["symbol"], strict=True), own["status"], strict=True))
     columns = ("time", "symbol", "action", "outcome", "reason", "decided_at")
     rows = zip(*(decisions[name] for name in columns), strict=True)
@@ -85,6 +86,7 @@ def flow_figure(flow: Flow, *, title: str = "", theme: str = "light") -> Figure:
                 "customdata": labels,
                 "color": [_colour(stop, colours) for stop in labels],
                 "pad": 14,
+                "align": "left",
                 "thickness": 14,
                 "line": {"width": 0},
                 "hovertemplate": "%{label}: %{value}<extra></extra>",
@@ -135,7 +137,7 @@ def timeline_figure(
 
     colours = theme_named(theme)
     figure = Figure()
-    own = orders[orders["parent"] == ""] if "parent" in orders else orders
+    own = orders[~orders["type"].isin(CHILDREN)]
     told = decisions.assign(row=range(len(decisions)))
     refused, ignored = told[told["outcome"] == "refused"], told[told["outcome"] == "ignored"]
     parts: tuple[tuple[str, pd.DataFrame, str, str, str, str], ...] = (

@@ -52,7 +52,7 @@ class BarsChoice:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job shall do; empty fields are the strategy's own. `space` makes it a sweep over parameters' values."""
+    """What a job shall do; empty fields are the strategy's own. `space` makes it a sweep for the `objective`."""
 
     strategy: str
     bars: BarsChoice = BarsChoice()
@@ -61,6 +61,7 @@ class JobRequest:
     start: str = ""
     end: str = ""
     space: Mapping[str, list[Any]] = field(default_factory=dict)
+    objective: str = "sharpe"
 
     @property
     def kind(self) -> str:

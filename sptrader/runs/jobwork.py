@@ -14,7 +14,8 @@ from sptrader.data.load import load_bars
 from sptrader.data.sample import sample
 from sptrader.errors import SptraderError
 from sptrader.runs.backtest import backtest
-from sptrader.runs.jobs import BarsChoice, Job, JobState, held_alive, read_state, write_state
+from sptrader.runs.jobs import BarsChoice, Job, JobRequest, JobState, held_alive, read_state, write_state
+from sptrader.runs.sweep import sweep
 from sptrader.strategy.loader import load_strategy, shipped_folder
 
 
@@ -62,6 +63,28 @@ def _load_compiled() -> None:
 
 def _done(folder: Path) -> Path:
     request = Job(folder).request()
+    return _sweep(folder, request) if request.kind == "sweep" else _backtest(folder, request)
+
+
+def _sweep(folder: Path, request: JobRequest) -> Path:
+    _say(folder, status="running", step="getting ready")
+    out = folder.parent.parent.parent / "sweeps"
+    made = sweep(
+        request.strategy,
+        job_bars(request.bars),
+        space=request.space,
+        objective=request.objective,
+        params=request.params,
+        cash=request.cash,
+        start=request.start or None,
+        end=request.end or None,
+        out=out,
+        progress=lambda done, total: _say(folder, step="combinations", done=done, total=total),
+    )
+    return out / made.id
+
+
+def _backtest(folder: Path, request: JobRequest) -> Path:
     _say(folder, status="running", step="reading the strategy", done=0, total=4)
     strategy = load_strategy(request.strategy)
     runs = folder.parent.parent

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from sptrader.runs.jobs import Workers
 from sptrader.runs.reopen import load_run
 from sptrader.runs.run import Run
+from sptrader.runs.sweep_result import Sweep
 from sptrader.strategy.strategy import Strategy
 from sptrader.views.desk import Desk, answer_anytime
 from sptrader.views.flow import OrderFlow
@@ -19,6 +20,7 @@ from sptrader.views.look import classed, column, html, show, style_sheet
 from sptrader.views.performance import Performance
 from sptrader.views.risk import Risk
 from sptrader.views.setup import Setup
+from sptrader.views.sweeps import Sweeps
 from sptrader.views.system import System
 from sptrader.views.tables import Orders, Signals
 
@@ -43,7 +45,7 @@ class Orchestrator:
     def __init__(self, strategy: str | Path | None = None, *, runs: str | Path = "runs") -> None:
         """Open the page on the current folder, with `strategy` (a file, or a known name) chosen."""
         self.run: Run | None = None
-        folder = Path(runs).resolve()
+        folder = self._runs = Path(runs).resolve()
         self._guard = Guard()
         self._desk = Desk(self._guard)
         self._workers = Workers()
@@ -60,11 +62,12 @@ class Orchestrator:
             "Risk": Risk(),
             "Orders": Orders(),
         }
+        self._sweeps = Sweeps(self._desk, folder, self._workers, request=self._setup.request, opened=self._open)
         self._shown: dict[str, Run] = {}
-        names = [*self._tabs, "System"]
+        names = [*self._tabs, "Sweep", "System"]
         self._choice = classed(widgets.ToggleButtons(options=names), "sp-tabs")
         self._choice.observe(lambda _: self._turned(), names="value")
-        views = [*(tab.view for tab in self._tabs.values()), self._system.view]
+        views = [*(tab.view for tab in self._tabs.values()), self._sweeps.view, self._system.view]
         self._pages = widgets.Stack(views, selected_index=0)
         main = column(self._choice, self._pages, classes=["sp-main"])
         body = classed(widgets.Box([self._setup.view, main]), "sp-body")
@@ -73,9 +76,15 @@ class Orchestrator:
         self.view = column(style, self._header.view, self._guard.view, body, classes=["sp-page"])
         self._desk.root = self.view
         self._desk.start()
+        self._desk.do(self._sweeps.runner.reattach)
         self._desk.do(self._setup.open, None if strategy is None else str(strategy))
         self._desk.do(self._workers.warm)
         self._desk.do(_warm_figures)
+
+    @property
+    def sweep(self) -> Sweep | None:
+        """The sweep that is shown, with all of its rows."""
+        return self._sweeps.sweep
 
     def close(self) -> None:
         """End the page's thread and its waiting process; a job that runs goes on."""
@@ -91,6 +100,13 @@ class Orchestrator:
         self.run = load_run(folder)
         self._show()
 
+    def _open(self, run: Run) -> None:
+        """A row of a sweep: save it like any run, and show it."""
+        run.save(self._runs)
+        self.run = run
+        self._choice.value = "Performance"
+        self._show()
+
     def _turned(self) -> None:
         self._pages.selected_index = list(self._choice.options).index(self._choice.value)
         self._desk.do_latest("tab", self._show)
@@ -100,7 +116,7 @@ class Orchestrator:
         name = self._choice.value
         if name == "System":
             self._system.refresh()
-        elif self.run is not None and self._shown.get(name) is not self.run:
+        elif name in self._tabs and self.run is not None and self._shown.get(name) is not self.run:
             self._tabs[name].show(self.run)
             self._shown[name] = self.run
 
@@ -112,6 +128,7 @@ class Orchestrator:
 
     def _chosen(self, strategy: Strategy) -> None:
         self._guard.clear()
+        self._sweeps.choose(strategy)
 
     def _mode_changed(self, mode: str, account: str) -> None:
         self._guard.clear()

@@ -37,6 +37,7 @@ class PriceChart:
         """Show the first instrument of a run, all of its bars."""
         self._run = None
         self._symbols.options = list(run.bars)
+        self._symbols.value = next(iter(run.bars))
         show(self._symbols, len(run.bars) > 1)
         self._run = run
         self._another()

@@ -106,9 +106,9 @@ RISK: Fields = {
     "max_drawdown": fraction("Fall from the highest equity; then flatten and halt."),
     "daily_loss_limit": fraction("Loss of a day, of its first equity; then flatten until the next day."),
     "currency_exposure": fraction("Net notional of any one currency, of equity.", high=1000.0),
-    "correlation_limit": fraction("Highest return correlation with an open position."),
+    "correlation_limit": fraction("Highest return correlation with a position or working entry, signed by both sides."),
     "correlation_lookback": count("Over how many bars correlation is measured.", low=10, high=100_000, unit="bars"),
-    "margin_limit": fraction("Used margin, of equity."),
+    "margin_limit": fraction("Margin used and reserved by working entries, of equity."),
 }
 FILTERS: Fields = {
     "hours": hours("The part of the day in which entries are made, with its time zone."),
@@ -123,7 +123,9 @@ EXECUTION: Fields = {
     "slippage": slippage("What market and stop fills lose."),
     "commission": commission("What each fill costs."),
     "spread": distance("Bid-ask spread of data that has none; 0 must be said.", may_be_zero=True, may_vary=False),
-    "intrabar": choice("What is taken first when a bar reaches stop and target.", INTRABAR),
+    "intrabar": choice(
+        "What a bar that reaches stop and target takes: the stop, the target, what finer data say.", INTRABAR
+    ),
     "close_at_end": truth_value("Close what is open at the last close."),
     "pyramiding": count("How many times a position may be added to.", low=0, high=1000),
     "reverse": truth_value("An opposite entry closes and reverses."),

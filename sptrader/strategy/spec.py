@@ -206,8 +206,8 @@ class Risk:
 
     `max_drawdown` is of the highest equity and halts for good, `daily_loss_limit` of the day's first equity and halts for the
     day. `currency_exposure` bounds the net notional of any one currency. An entry is refused when its return correlation
-    over `correlation_lookback` bars with an open position, signed by both sides, is above `correlation_limit`.
-    `margin_limit` bounds used margin. `max_order_notional` is account currency.
+    over `correlation_lookback` bars with an open position or a working entry, signed by both sides, is above
+    `correlation_limit`. `margin_limit` bounds used margin, that of working entries included. `max_order_notional` is account currency.
     """
 
     max_positions: int | None = None
@@ -272,7 +272,11 @@ class Commission:
 
 @dataclass(frozen=True)
 class Execution:
-    """How orders are sent and what they cost; `spread` is None when the data must have it, `financing` a rates file."""
+    """How orders are sent and what they cost; `spread` is None when the data must have it, `financing` a rates file.
+
+    `intrabar` says what a bar that reaches stop and target takes: `pessimistic` the stop, `optimistic` the target, `finer` what
+    finer bars or ticks say (`sp.backtest(..., finer=...)`), else the stop.
+    """
 
     order: OrderSpec = OrderSpec()
     slippage: Slippage = Slippage()

@@ -11,6 +11,7 @@ from sptrader.runs.warm_kernel import MakeKernel, WarmKernel, close_thread_loop
 
 _PRELOAD = "__import__('sptrader.runs.kernel_preload', fromlist=['preload']).preload()"
 _READY_S = 120.0
+_END_S = 10.0
 
 
 class KernelsAhead:
@@ -25,6 +26,7 @@ class KernelsAhead:
         self._lock = threading.Lock()
         self._n_begun = 0
         self._is_closed = False
+        self._making: dict[threading.Thread, WarmKernel | None] = {}
         self._ready: queue.SimpleQueue[tuple[WarmKernel | None, Exception | None]] = queue.SimpleQueue()
 
     def prepare(self, n_ahead: int) -> None:
@@ -33,8 +35,10 @@ class KernelsAhead:
             self._n_ahead = max(self._n_ahead, n_ahead)
             n_missing = self._n_ahead - self._n_begun
             self._n_begun += n_missing
-        for _ in range(n_missing):
-            threading.Thread(target=self._begin, daemon=True, name="kernel-ahead").start()
+            threads = [threading.Thread(target=self._begin, daemon=True, name="kernel-ahead") for _ in range(n_missing)]
+            self._making |= dict.fromkeys(threads)
+        for thread in threads:
+            thread.start()
 
     def take(self, cwd: str) -> WarmKernel:
         """Return a kernel that nobody has used, working in `cwd`; raise `RunError` when none can be started."""
@@ -55,9 +59,14 @@ class KernelsAhead:
         return kernel
 
     def close(self) -> None:
-        """End the kernels in waiting."""
+        """End the kernels in waiting, and those that are being made."""
         with self._lock:
             self._is_closed = True
+            making = dict(self._making)
+        for thread, begun in making.items():
+            if begun is not None:
+                begun.kill()
+            thread.join(_END_S)
         while True:
             try:
                 kernel, _ = self._ready.get_nowait()
@@ -70,11 +79,16 @@ class KernelsAhead:
         kernel = failure = None
         try:
             kernel = self._make(str(Path.cwd()))
+            with self._lock:
+                self._making[threading.current_thread()] = kernel
+                if self._is_closed:
+                    kernel.kill()
             _run_silently(kernel, _PRELOAD)
         except Exception as error:  # handed to the thread that takes a kernel, which raises it
             failure = error
         with self._lock:
             is_wanted = not self._is_closed and failure is None
+            del self._making[threading.current_thread()]
         if kernel is not None and not is_wanted:
             kernel.end()
         close_thread_loop()

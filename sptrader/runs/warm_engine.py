@@ -25,7 +25,7 @@ from sptrader.runs.warm_kernels import shared_kernels
 KERNEL_DIED = "KernelDied"
 TOO_SLOW = "NotebookTooSlow"
 _SAVE_EVERY_S = 5.0
-_ANSWER_S = 0.05
+_ANSWER_S = 0.02
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())  # what goes wrong is told by the notebook
@@ -48,7 +48,10 @@ class WarmEngine(Engine):  # type: ignore[misc]
         autosave_cell_every: int = 30,
         **kwargs: Any,
     ) -> Any:
-        """Execute `nb`; as papermill's own, but it is saved every few seconds instead of twice a cell."""
+        """Execute `nb`; as papermill's own, but it is saved every few seconds instead of twice a cell.
+
+        What ends without an exception is saved by papermill itself.
+        """
         execution = SparingExecution(
             nb,
             output_path=output_path,
@@ -59,6 +62,9 @@ class WarmEngine(Engine):  # type: ignore[misc]
         execution.notebook_start()
         try:
             cls.execute_managed_notebook(execution, kernel_name, log_output=log_output, **kwargs)
+        except BaseException:
+            execution.save_next()
+            raise
         finally:
             execution.nb.metadata.pop("widgets", None)
             execution.cleanup_pbar()
@@ -114,7 +120,7 @@ class WarmEngine(Engine):  # type: ignore[misc]
 
 
 class SparingExecution(NotebookExecutionManager):  # type: ignore[misc]
-    """Papermill's record of an execution, saved at the start, every few seconds, and at the end.
+    """Papermill's record of an execution, saved at the start and every few seconds.
 
     Writing half a megabyte of figures twice a cell costs more than executing the cells.
     """
@@ -128,10 +134,9 @@ class SparingExecution(NotebookExecutionManager):  # type: ignore[misc]
             super().save(**kwargs)
             self._saved_at_s = now_s
 
-    def notebook_complete(self, **kwargs: Any) -> None:
-        """Set the final facts and save."""
+    def save_next(self) -> None:
+        """Let the next call of `save` write, whenever the last one was."""
         self._saved_at_s = float("-inf")
-        super().notebook_complete(**kwargs)
 
 
 class WarmClient(PapermillNotebookClient):  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """A notebook on a warm kernel gives what it gives on a cold one, in a clean namespace, and always ends."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -46,8 +47,8 @@ def is_running(pid):
 
 
 def plain(node):
-    """The outputs without what differs from run to run: counters of nothing, ids of cells."""
-    return [[{**output} for output in cell.get("outputs", [])] for cell in node.cells]
+    """The outputs of all cells, without the process's number in a warning's file."""
+    return [re.sub(r"ipykernel_\d+", "ipykernel", str(cell.get("outputs", []))) for cell in node.cells]
 
 
 def test_outputs_are_those_of_a_cold_kernel(tmp_path):
@@ -66,8 +67,8 @@ def test_outputs_are_those_of_a_cold_kernel(tmp_path):
     warm = executed(path, tmp_path / "warm.ipynb", fast=8)
     cold = executed(path, tmp_path / "cold.ipynb", engine=None, fast=8)
 
-    assert plain(warm)[:-1] == plain(cold)[:-1]
-    assert texts(warm)[-1] == texts(cold)[-1] == "__main__ 8\n"
+    assert plain(warm) == plain(cold)
+    assert "__main__ 8\n" in texts(warm)[-2:]
     assert [cell.execution_count for cell in warm.cells] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert nbformat.read(tmp_path / "warm.ipynb", 4) == warm
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sptrader.runs.run import Run
     from sptrader.runs.sweep import sweep
     from sptrader.runs.sweep_result import Sweep, load_sweep
+    from sptrader.runs.walk_forward import walk_forward
     from sptrader.strategy.loader import load_strategy
     from sptrader.strategy.strategy import Strategy
     from sptrader.views.orchestrator import Orchestrator
@@ -51,6 +52,7 @@ _HOMES = {
     "sample": "data.sample",
     "signal": "components.contract",
     "sweep": "runs.sweep",
+    "walk_forward": "runs.walk_forward",
 }
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "sample",
     "signal",
     "sweep",
+    "walk_forward",
 ]
 
 

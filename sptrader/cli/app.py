@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies, workspace
+from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies, sweep, workspace
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -35,6 +35,7 @@ def _options(
 
 app.command("demo")(backtest.demo)
 app.command("backtest")(backtest.backtest)
+app.command("sweep")(sweep.sweep)
 app.command("batch")(batch.batch)
 app.command("report")(report.report)
 app.command("verify")(report.verify)

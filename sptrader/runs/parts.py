@@ -119,12 +119,13 @@ class Parts:
     def _rest(self, plan: Plan) -> Rest:
         distances = [_without_fraction(d) for d in (plan.stop_loss, plan.take_profit, plan.trailing_stop)]
         volatility = plan.sizing if plan.sizing.method == "volatility" else None
+        together = plan.risk.correlation_lookback if plan.risk.correlation_limit is not None else None
         rules = self._number("rules", plan.long, plan.short)
         return Rest(
             plan=plan,
             reads=_needed(plan),
             rules=rules,
-            orders=self._number("orders", rules, *distances, volatility, plan.filters),
+            orders=self._number("orders", rules, *distances, volatility, plan.filters, together),
         )
 
     def _deep_numbers(self, rest: Rest, calls: Mapping[str, Call]) -> dict[str, int]:

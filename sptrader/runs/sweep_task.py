@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from sptrader.errors import RunError, SptraderError
 from sptrader.model.period import TimeLike
+from sptrader.model.recent import Recent
 from sptrader.performance.definitions import DEFINITIONS
 from sptrader.runs.evaluate import Evaluator
 from sptrader.runs.prepare import Prepared, prepare
 from sptrader.runs.space import SYMBOL, TIMEFRAME, Space
 from sptrader.runs.sweep_store import ERROR, NUMBER, RETURNS
-from sptrader.strategy.document import Scalar
+from sptrader.strategy.document import Scalar, Table
+from sptrader.strategy.loader import parameters_in
 from sptrader.strategy.strategy import Strategy
 
 Ints = NDArray[np.int64]
@@ -27,6 +29,10 @@ Floats = NDArray[np.float64]
 METRICS = tuple(DEFINITIONS)
 RETURN_CELLS = 4_000_000  # session returns that are kept of all rows together: 32 MB
 _SPREAD = 0x9E3779B97F4A7C15  # the golden ratio's bits: neighbours' products lie far apart
+
+MOST_MARKETS = 8  # kept ready at a time, with their columns
+_SHAPING = ("market", "backtest")  # sections whose parameters change what is prepared
+_SHAPING_EXECUTION = ("spread", "financing", "intrabar")
 
 Market = tuple[str, str]  # symbol and timeframe; "" where they do not vary
 
@@ -63,14 +69,19 @@ class SweepTask:
     settings: Settings
     components: Mapping[str, str]
     share: float = 1.0
-    _evaluators: dict[Market, Evaluator] = field(default_factory=dict, repr=False)
+    _ready: Recent[tuple[Scalar, ...], Evaluator] = field(default_factory=lambda: Recent(MOST_MARKETS), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _shaping: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the parameters that change the market itself, such as a spread that varies."""
+        self._shaping = _shaping_parameters(self.strategy)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_evaluators", "_lock")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_ready", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _evaluators={}, _lock=threading.Lock())
+        self.__dict__.update(state, _ready=Recent(MOST_MARKETS), _lock=threading.Lock())
 
     def market(self, number: int) -> Market:
         """Return the symbol and the timeframe of a combination, "" for what does not vary."""
@@ -98,13 +109,15 @@ class SweepTask:
 
     def evaluator(self, number: int) -> Evaluator:
         """Return the evaluator of a combination's market, made with that combination when it is the first one there."""
-        market = self.market(number)
+        values = self.parameters(number) if self._shaping else {}
+        key = (*self.market(number), *(values[name] for name in self._shaping))
         with self._lock:
-            found = self._evaluators.get(market)
+            found = self._ready.get(key)
             if found is None:
                 ready = self.prepared(number)
                 self._require_components(ready)
-                found = self._evaluators[market] = Evaluator(ready)
+                found = Evaluator(ready)
+                self._ready.put(key, found)
             return found
 
     def keeps_returns(self, number: int) -> bool:
@@ -149,3 +162,11 @@ def rows_frame(space: Space, rows: ChunkRows) -> pd.DataFrame:
     columns[ERROR] = pd.array([rows.errors.get(k, "") for k in range(len(rows.numbers))], dtype="str")
     columns[RETURNS] = pd.Series(rows.returns, dtype=object)
     return pd.DataFrame(columns)
+
+
+def _shaping_parameters(strategy: Strategy) -> tuple[str, ...]:
+    document = strategy.document.values
+    execution = document.get("execution")
+    inner = execution.values if isinstance(execution, Table) else {}
+    sections = [document.get(name) for name in _SHAPING] + [inner.get(name) for name in _SHAPING_EXECUTION]
+    return tuple(sorted({name for value in sections if value is not None for name in parameters_in(value)}))

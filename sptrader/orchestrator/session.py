@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from sptrader.errors import RunError
 from sptrader.kernel import market as m
-from sptrader.kernel import state as k
 from sptrader.model.bars import BarsFacts
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import ColumnsMessage
 from sptrader.model.orders import Instruction, Report
+from sptrader.model.reasons import Action, Reason
+from sptrader.model.reasons import Outcome as Decided
+from sptrader.model.timeframe import make_timeframe
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.arriving import Arriving
 from sptrader.orchestrator.asks import make_orders, make_rules
@@ -143,6 +145,26 @@ class Session:
         self.done += 1
         ended = [int(row[m.O_INSTRUMENT]) for row in gone]
         return self.writer.instructions(placed, ended, self.state, time_ns, time_ns + chunk.market.timeframe_ns)
+
+    @property
+    def timeframe_ns(self) -> int:
+        """How long a bar is."""
+        return make_timeframe(self.plan.timeframe).ns
+
+    def decisions(self) -> list[dict[str, object]]:
+        """Return what was decided on the bars booked last, as words, for each instrument where something was."""
+        action, outcome, reason, cap = self.pages.last_codes
+        return [
+            {
+                "symbol": symbol,
+                "action": Action(int(action[i])).word,
+                "outcome": Decided(int(outcome[i])).word,
+                "reason": Reason(int(reason[i])).word,
+                "cap": Reason(int(cap[i])).word,
+            }
+            for i, symbol in enumerate(self.plan.symbols)
+            if outcome[i] != 0
+        ]
 
     def close_out(self) -> None:
         """Close every position at its last close, as a strategy with `close_at_end` does when its bars have ended."""

@@ -1,0 +1,160 @@
+"""Live: a session from its parts, in one process or over several, and the run that it leaves."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from sptrader.clock import LiveClock
+from sptrader.data.fingerprint import content_hash
+from sptrader.errors import RunError, StreamError
+from sptrader.execution.faults import Faults
+from sptrader.model.bars import BarsFacts, bars_facts
+from sptrader.model.period import time_text
+from sptrader.model.ports import Streams
+from sptrader.runs.config import RunConfig
+from sptrader.runs.execution_desk import ExecutionDesk
+from sptrader.runs.feed import MAX, ReplayFeed
+from sptrader.runs.live_setting import LiveSetting, decode_facts
+from sptrader.runs.orchestrator_desk import OrchestratorDesk
+from sptrader.runs.part import Part
+from sptrader.runs.provenance import make_provenance
+from sptrader.runs.run import Run
+from sptrader.runs.signal_worker import SignalWorker
+from sptrader.streams import keys
+from sptrader.streams.redis import RedisStreams
+
+IDLE_MS = 50  # how long a part waits for something to do
+
+
+@contextmanager
+def connected(url: str | None, folder: Path, *, is_money: bool = False) -> Iterator[tuple[RedisStreams, str]]:
+    """Give a connection to the server at `url`, or to a private one in `folder` that ends with this process; and its address."""
+    if url is not None:
+        streams = RedisStreams(url)
+        try:
+            yield streams, url
+        finally:
+            streams.close()
+        return
+    from sptrader.streams.embedded import EmbeddedServer
+
+    with EmbeddedServer(folder / "server", fsync="always" if is_money else "everysec") as server:
+        streams = RedisStreams(server.url)
+        try:
+            yield streams, server.url
+        finally:
+            streams.close()
+
+
+def make_parts(
+    roles: Sequence[str],
+    streams: Streams,
+    live: LiveSetting,
+    folder: Path,
+    *,
+    frames: Mapping[str, pd.DataFrame] | None = None,
+    speed: float = MAX,
+    faults: Faults | None = None,
+    adopt: bool = False,
+) -> list[Part]:
+    """Make the parts named by `roles`: `feed` (of `frames`), `worker`, `execution`, `orchestrator`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    makers: dict[str, Callable[[], Part]] = {
+        "feed": lambda: ReplayFeed(streams, frames or {}, speed=speed),
+        "worker": lambda: SignalWorker(streams, live),
+        "execution": lambda: ExecutionDesk(streams, live, folder, faults=faults),
+        "orchestrator": lambda: OrchestratorDesk(streams, live, folder, adopt=adopt),
+    }
+    unknown = [role for role in roles if role not in makers]
+    if unknown:
+        raise RunError(f"part was '{unknown[0]}'; allowed are {', '.join(makers)}.", key="part", value=unknown[0])
+    return [makers[role]() for role in roles]
+
+
+def work(parts: Sequence[Part], *, stop: threading.Event, progress: Callable[[], None] | None = None) -> bool:
+    """Let the parts work in turn until all are over, or `stop` is set; return whether they are over.
+
+    A single part waits for its streams; several of one process look after each other's work at once.
+    """
+    is_single = len(parts) == 1
+    while not stop.is_set():
+        is_busy = False
+        for part in parts:
+            is_busy = part.step(IDLE_MS if is_single else 0) or is_busy
+        if progress is not None:
+            progress()
+        if all(part.is_over for part in parts) and not is_busy:
+            return True
+        if not is_busy and not is_single:
+            stop.wait(IDLE_MS / 1000)
+    return False
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set: the parts end after the step they are in."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def facts_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, BarsFacts]:
+    """Return what is known of the bars, by symbol."""
+    return {symbol: bars_facts(frame) for symbol, frame in frames.items()}
+
+
+def announced_facts(
+    streams: Streams, symbols: Sequence[str], timeframe: str, *, wait_s: float, stop: threading.Event
+) -> dict[str, BarsFacts]:
+    """Return what the feed says of the bars of `symbols`, waiting for it up to `wait_s` seconds."""
+    clock = LiveClock()
+    until_s = clock.elapsed_s() + wait_s
+    while True:
+        found = {symbol: streams.get(keys.facts(symbol, timeframe)) for symbol in symbols}
+        missing = [symbol for symbol, body in found.items() if body is None]
+        if not missing:
+            return {symbol: decode_facts(body) for symbol, body in found.items() if body is not None}
+        if clock.elapsed_s() > until_s or stop.wait(0.1):
+            raise StreamError(
+                f"no feed has announced bars of {', '.join(missing)} {timeframe} for {wait_s:g} s; start `sptrader feed` on the "
+                "same server, or say which symbols and timeframe it publishes.",
+                key="symbols",
+                value=missing[0],
+            )
+
+
+def live_run(desk: OrchestratorDesk, *, began_s: float, seed: int = 0) -> Run:
+    """Return what a session made as a run: the same tables as a backtest of the same bars."""
+    clock, live = LiveClock(), desk.live
+    outcome = desk.outcome()
+    setting = live.setting
+    config = RunConfig(
+        mode=live.mode,
+        cash=setting.cash,
+        currency=setting.currency,
+        start="" if setting.start_ns is None else time_text(setting.start_ns),
+        end="",
+        seed=seed,
+        parameters=dict(live.plan.parameters),
+    )
+    provenance = make_provenance(
+        outcome,
+        config,
+        hashes={symbol: content_hash(frame) for symbol, frame in outcome.market.frames.items()},
+        wall_time_s=clock.elapsed_s() - began_s,
+        made_at_ns=clock.now_ns(),
+    )
+    return Run(outcome, config, provenance, strategy=live.strategy)

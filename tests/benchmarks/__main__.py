@@ -14,6 +14,7 @@ import numpy as np
 
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.kernel import kernel_speeds
+from tests.benchmarks.notebooks import lines_of, notebook_speeds
 from tests.benchmarks.workers import OWN, PEERS, Result, cold_result, first_results, race
 from tests.peers.environment import make_environment
 
@@ -38,6 +39,7 @@ def main() -> None:
             {name: first_results(name, smallest) for name in (OWN, *PEERS)}, cold_result(smallest), min(files)
         )
     lines += _kernel(kernel_speeds(tiled_bars(max(chosen.bars))), max(chosen.bars))
+    lines += ["", *lines_of(notebook_speeds())]
     chosen.out.write_text("\n".join(lines) + "\n")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -79,6 +79,12 @@ def test_a_step_that_is_no_positive_number_is_refused(value):
         declare("BTCUSD", {**CRYPTO, "price_step": value})
 
 
+@pytest.mark.parametrize("value", [0, -0.5])
+def test_a_margin_rate_that_ties_nothing_up_is_refused(value):
+    with pytest.raises(DataError, match=r"margin_rate was .*; allowed is a number above 0"):
+        declare("BTCUSD", {**CRYPTO, "margin_rate": value})
+
+
 def test_an_unknown_fact_is_refused():
     with pytest.raises(DataError, match="did you mean 'lot_step'"):
         declare("BTCUSD", {**CRYPTO, "lotstep": 1})

@@ -9,6 +9,7 @@ import sptrader as sp
 from sptrader.cli import main
 from sptrader.data.parquet import save_bars, save_ticks
 from sptrader.errors import DataError, RunError
+from sptrader.runs.evaluate import Evaluator
 from sptrader.runs.prepare import prepare
 from tests.orchestrator.test_finer import BRACKET, DOWN, FINER, ROWS, UP, minutes, ticks
 from tests.orchestrator.tiny import FLAT, bars, hour, rules, text_of
@@ -86,6 +87,19 @@ def test_a_strategy_that_asks_for_none_has_none(apart):
 
     assert prepare(rules(), None).finer == {}
     assert list(prepare(rules(execution=FINER), None).finer) == ["EURUSD"]
+
+
+def test_rows_of_a_sweep_read_the_same_finer_bars():
+    ready = prepare(rules(exit=BRACKET, execution=FINER), bars(ROWS, [0, 1]), finer=minutes(UP, DOWN))
+    row, _ = Evaluator(ready).row({})
+
+    assert row["final_equity"] == made(minutes(UP, DOWN)).metrics["final_equity"] == pytest.approx(10_010.0)
+
+
+def test_report_is_made_of_a_run_with_finer_bars(tmp_path):
+    page = made(minutes(UP, DOWN)).report(tmp_path / "report.html").read_text()
+
+    assert "have no finer ones inside" in page
 
 
 def test_command_line_takes_a_file_of_finer_bars_or_ticks(apart, capsys):

@@ -139,13 +139,8 @@ class QuoteVenue:
                 if self._fault(order):
                     return []
                 working.order = order
-                self._report(
-                    order,
-                    OrderStatus.ACCEPTED,
-                    "amended",
-                    working.n_updates,
-                    made=evidence(order, OrderStatus.ACCEPTED),
-                )
+                made = evidence(order, OrderStatus.ACCEPTED)
+                self._report(order, OrderStatus.ACCEPTED, "amended", working.n_updates, made=made)
                 working.n_updates += 1
                 return self._taken()
         return self._amend_child(amend)

@@ -16,15 +16,26 @@ import pytest
 from sptrader.execution.engine import Engine, Outcome, Record
 from sptrader.execution.faults import Faults
 from sptrader.execution.lifecycle import Anomaly
+from sptrader.execution.paper import PaperBroker
 from sptrader.execution.valuation import Costs
 from sptrader.model.orders import Fill, Instruction, Matched, Order, Report
-from tests.execution.desk import HOUR_NS, START_NS, Desk, amend, cancel, desk, order
+from tests.execution.desk import HOUR_NS, INSTRUMENTS, START_NS, Desk, amend, cancel, desk, order
 from tests.execution.ledger import Ledger
 
 N_SCHEDULES = 10_000 if os.environ.get("SPTRADER_FAULTS") else 300
 N_CHUNKS = 20
 CASH = 100_000
 COSTS = Costs(fee_fraction=Decimal("0.00002"), fee_minimum=Decimal("0.5"), slippage_steps=Decimal(2))
+
+
+class Strict(PaperBroker):
+    """A broker that promises nothing about ids: an order that it has must never be sent again."""
+
+    remembers_ids = False
+
+    def submit(self, order: Order) -> None:
+        assert self.find_order(order.client_order_id) is None, "an order was sent twice"
+        super().submit(order)
 
 
 class Schedule:
@@ -45,6 +56,8 @@ class Schedule:
             delay_bars=random.choice((1, 2, 3)),
         )
         self.desk: Desk = desk(self.faults, cash=CASH, costs=COSTS)
+        if random.random() < 0.5:
+            self.desk.broker = Strict(self.desk.venue, instruments=INSTRUMENTS, faults=self.faults)
         self.journal: dict[str, Record] = {}
         self.engine = Engine(self.desk.broker, clock=self.desk.clock)
         self.sent: list[Order] = []

@@ -246,3 +246,13 @@ def test_two_hundred_notebooks_end_though_kernels_are_killed(tmp_path, n_kills):
 
     assert len(killed) >= min(n_kills, 1)
     require_all_done(made, 200, killed)
+
+
+@pytest.mark.skipif(not WHOLE, reason="a cluster with kernels of its own takes long; SPTRADER_FAULTS=1 runs it")
+def test_dask_gives_the_same_index(tmp_path):
+    path = square(tmp_path / "a.ipynb")
+
+    there = sp.batch(path, sets(tmp_path, 2, 3, 4), out=tmp_path / "dask", workers=2, executor="dask")
+
+    here = sp.batch(path, sets(tmp_path, 2, 3, 4), out=tmp_path / "here", workers=2)
+    assert there.table.drop(columns=WITHOUT_TIMES).equals(here.table.drop(columns=WITHOUT_TIMES))

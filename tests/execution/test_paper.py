@@ -9,7 +9,7 @@ from sptrader.errors import BrokerError, BrokerTimeout
 from sptrader.execution.faults import Faults, draw
 from sptrader.execution.paper import PaperBroker, PaperState
 from sptrader.model.orders import Matched
-from tests.execution.desk import INSTRUMENTS, cancel, desk, order, words
+from tests.execution.desk import INSTRUMENTS, amend, cancel, desk, order, words
 
 
 def test_without_faults_the_venues_reports_pass_as_they_are():
@@ -127,3 +127,15 @@ def test_bad_faults_are_refused_by_name(fields):
 def test_an_unknown_symbol_is_refused():
     with pytest.raises(BrokerError, match="'EURCHF' is not traded here"):
         desk().broker.submit(order("a", "buy", 1000, symbol="EURCHF"))
+
+
+def test_an_amended_quantity_is_that_of_both_parts():
+    # 500 of 1000 are filled; 800 in all leaves 300
+    here = desk(Faults(partial_rate=1.0))
+    here.broker.submit(order("a", "buy", 1000, type="limit", limit_price="1.1"))
+    here.quote("EURUSD", 1.1, 1.1)
+    here.broker.amend(amend("a", quantity=800))
+    here.quote("EURUSD", 1.1, 1.1)
+
+    assert here.broker.find_order("a").quantity == 800
+    assert words(here.told())[-1] == "a buy 300 @ 1.10000"

@@ -18,7 +18,7 @@ from sptrader.execution.faults import Faults
 from sptrader.execution.lifecycle import Anomaly
 from sptrader.execution.paper import PaperBroker
 from sptrader.execution.valuation import Costs
-from sptrader.model.orders import Fill, Instruction, Matched, Order, Report
+from sptrader.model.orders import Fill, Instruction, Matched, Order, OrderUpdate, Report
 from tests.execution.desk import HOUR_NS, INSTRUMENTS, START_NS, Desk, amend, cancel, desk, order
 from tests.execution.ledger import Ledger
 
@@ -73,6 +73,8 @@ class Schedule:
         self.matched += [one.time_ns for one in outcome.reports if isinstance(one, Matched)]
         self.told += [one for one in outcome.reports if not isinstance(one, Matched)]
         self.odd += [oddity.anomaly for oddity in outcome.oddities]
+        for oddity in outcome.oddities:  # one id never stands for two reports
+            assert not (isinstance(oddity.message, Fill | OrderUpdate) and oddity.anomaly is Anomaly.CONFLICT)
         return outcome
 
     def give(self, instruction: Instruction) -> None:

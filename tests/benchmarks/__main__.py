@@ -15,6 +15,7 @@ import numpy as np
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.kernel import kernel_speeds
 from tests.benchmarks.notebooks import lines_of, notebook_speeds
+from tests.benchmarks.sweeps import sweep_lines, sweep_race
 from tests.benchmarks.workers import OWN, PEERS, Result, cold_result, first_results, race
 from tests.peers.environment import make_environment
 
@@ -35,6 +36,7 @@ def main() -> None:
         files = {n: _saved(Path(folder) / f"{n}.npz", n) for n in chosen.bars}
         lines = [*_head(), *_races({n: race(file) for n, file in files.items()})]
         smallest = files[min(files)]
+        lines += sweep_lines(sweep_race(smallest), min(files))
         lines += _fresh(
             {name: first_results(name, smallest) for name in (OWN, *PEERS)}, cold_result(smallest), min(files)
         )

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "../shared/data/bars/AUDUSD-1m-bid-2025H1.parquet"
 PRICES = ("open", "high", "low", "close")
 STRATEGY = Path(__file__).parent / "ema.yaml"
+SWEEP_STRATEGY = Path(__file__).parent / "ema_sweep.yaml"
 
 
 def tiled_bars(n_bars: int) -> dict[str, np.ndarray]:

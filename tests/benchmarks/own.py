@@ -23,7 +23,7 @@ def main() -> None:
     bars = sp.load_bars(frame_of(dict(np.load(sys.argv[1]))), "1m", symbol="AUDUSD", basis="mid")
     strategy = sp.load_strategy(STRATEGY)
     run = _touched(strategy, bars)
-    _say(
+    say(
         version=sp.__version__,
         entry_bar=bars.index.get_indexer(run.trades.entry_time).tolist(),
         exit_bar=bars.index.get_indexer(run.trades.exit_time).tolist(),
@@ -35,8 +35,8 @@ def main() -> None:
             break
         began = time.perf_counter()
         _touched(strategy, bars)
-        _say(seconds=time.perf_counter() - began)
-    _say(peak_bytes=_peak_bytes())
+        say(seconds=time.perf_counter() - began)
+    say(peak_bytes=peak_bytes())
 
 
 def _touched(strategy: Any, bars: Any) -> Any:
@@ -47,13 +47,14 @@ def _touched(strategy: Any, bars: Any) -> Any:
     return run
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
     """Of this program alone: `ru_maxrss` may be what its parent had when it started it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 
 
-def _say(**answer: Any) -> None:
+def say(**answer: Any) -> None:
+    """Answer with one line of JSON."""
     print(json.dumps(answer), flush=True)
 
 

@@ -55,8 +55,13 @@ def notebook_speeds(n: int = 40) -> NotebookSpeeds:
         if len(made.failed):
             raise AssertionError(f"{len(made.failed)} notebooks of the batch failed")
         for given, cold, warm in zip(sets, outs, made.table["notebook"], strict=True):
-            if _outputs(cold) != _outputs(made.folder / warm):
-                raise AssertionError(f"the outputs differ for {given}")
+            for cell, (one, other) in enumerate(
+                zip(_outputs(cold), _outputs(made.folder / warm), strict=True), start=1
+            ):
+                if one != other:
+                    raise AssertionError(
+                        f"{given}: cell {cell} shows\n{one[:2000]}\nin the loop, in the batch\n{other[:2000]}"
+                    )
         close_shared_kernels()
         return NotebookSpeeds(n, loop, batch, warming, first)
 

@@ -106,7 +106,8 @@ def run_notebook(
     from papermill.execute import execute_notebook
 
     options: dict[str, Any] = {"config": _kernel_config()}
-    if engine == WARM_ENGINE:  # it tells its kernel the folder; papermill would change this process's, under other threads
+    if engine == WARM_ENGINE:
+        # It tells its kernel the folder; papermill would change this process's, under other threads.
         options |= {"kernel_cwd": None if cwd is None else str(cwd), "notebook_timeout": notebook_timeout_s}
         cwd = None
     if timeout_s is not None:

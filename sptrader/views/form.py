@@ -98,4 +98,4 @@ def control(parameter: StrategyParameter) -> widgets.Widget:
     if low is None or high is None:
         return widgets.FloatText(continuous_update=False, step=parameter.step, **told)
     fine = parameter.step or (high - low) / _SLIDER_STEPS
-    return widgets.FloatSlider(min=low, max=high, step=fine, continuous_update=False, readout_format=".4~g", **told)
+    return widgets.FloatSlider(min=low, max=high, step=fine, continuous_update=False, readout_format=".4g", **told)

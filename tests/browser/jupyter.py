@@ -133,5 +133,7 @@ def _answers(url):
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:
             return answer.status == 200
+    except urllib.error.HTTPError as answer:
+        return answer.code in (403, 404)  # it answers, though not to this
     except (urllib.error.URLError, OSError, json.JSONDecodeError):
         return False

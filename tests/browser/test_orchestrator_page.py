@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 
 from sptrader.data.sample import sample
 from sptrader.runs.backtest import backtest
+from sptrader.runs.jobs import find_jobs
 from sptrader.runs.workspace import make_workspace
 from tests.browser.jupyter import Notebook, lab_command, server, write_notebook
 from tests.browser.watched import watched_page
@@ -18,7 +20,16 @@ CARD = "() => [...document.querySelectorAll('.sp-card')].find((c) => c.innerText
 DRAWN = (
     "() => [...document.querySelectorAll('.sp-chart .main-svg:first-child')].filter((s) => s.clientWidth > 0).length"
 )
-EQUITY = """() => { const chart = [...document.querySelectorAll('.sp-chart')].find((c) => c.getAttribute('aria-label').startsWith('Equity'));
+TABS = ("Performance", "Signals", "Order flow", "Risk", "Orders", "Sweep", "System")
+PRICE = "() => [...document.querySelectorAll('.sp-chart')].find((c) => c.getAttribute('aria-label').startsWith('price') && c.clientWidth)"
+ZOOM = f"""() => {{ const chart = ({PRICE})();
+  chart.emit('plotly_relayout', {{'xaxis.range[0]': '2017-03-06', 'xaxis.range[1]': '2017-03-09'}}); }}"""
+BUSY = "() => window.__notebook.content.widgets[1].model.executionState !== 'idle'"
+OVERFLOW = """() => { const edge = document.querySelector('.sp-page').getBoundingClientRect().right + 1;
+  return [...document.querySelectorAll('.sp-page *')].filter((e) => e.clientWidth && e.getBoundingClientRect().right > edge
+    && !e.closest('.sp-scroll, svg, pre, .js-plotly-plot')).map((e) => e.className || e.tagName).slice(0, 5); }"""
+EQUITY = """() => { const charts = [...document.querySelectorAll('.sp-chart')];
+  const chart = charts.find((c) => c.getAttribute('aria-label').startsWith('Equity'));
   const y = chart._fullData.find((t) => t.name === 'equity').y; return y[y.length - 1]; }"""
 
 
@@ -58,7 +69,7 @@ def workspace(tmp_path_factory):
     (root / "components" / "indicators" / "sleepy.py").write_text(SLEEPY)
     (root / "strategies" / "sleeper.yaml").write_text(SLEEPER)
     write_notebook(root / "page.ipynb", PAGE)
-    write_notebook(root / "busy.ipynb", PAGE, "import time\nfor _ in range(80):\n    time.sleep(0.1)")
+    write_notebook(root / "busy.ipynb", PAGE, "import time\nfor _ in range(100):\n    time.sleep(0.1)")
     return root
 
 
@@ -71,7 +82,7 @@ def lab(chromium, workspace, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def notebook(chromium, lab):
-    with watched_page(chromium, 1280, 2600) as watched:
+    with watched_page(chromium, 1280, 2200) as watched:
         opened = Notebook(watched, lab, "page.ipynb").open()
         opened.run_all()
         opened.page.get_by_role("button", name="Run backtest").wait_for()
@@ -108,17 +119,100 @@ def test_a_changed_parameter_gives_the_numbers_of_a_call(notebook, workspace):
     notebook.watched.screenshot("page_2_performance")
 
 
-def test_every_tab_is_filled_in_light_and_dark(notebook):
+def test_a_click_on_a_decision_explains_it_beside_the_price(notebook, workspace):
     page = notebook.page
-    for number, name in enumerate(("Signals", "Order flow", "Risk", "Orders", "System"), start=3):
-        page.get_by_role("button", name=name, exact=True).click()
-        page.wait_for_timeout(1500)
-        notebook.watched.screenshot(f"page_{number}_{name.lower().replace(' ', '_')}")
-    notebook.dark()
     page.get_by_role("button", name="Order flow", exact=True).click()
-    page.wait_for_timeout(1500)
-    notebook.watched.screenshot("page_8_dark_flow")
+    page.locator("tr.sp-pick", has_text="outside_hours").first.click()
+    told = page.locator(".sp-explain [data-time]")
+    told.wait_for()
+
+    here = backtest(workspace / "strategies" / "ma_crossover.yaml", sample("EURUSD", "1h"), params={"fast": 8})
+    first = here.decisions[here.decisions["reason"] == "outside_hours"].iloc[0]
+    assert told.get_attribute("data-time") == f"{first['time']:%Y-%m-%d %H:%M}"
+    assert "the decision fell outside the allowed hours" in told.inner_text()
+    page.wait_for_function("() => document.querySelector('.sp-why .sp-chart')?._fullLayout?.shapes?.length")
+    notebook.watched.screenshot("page_4_order_flow")
+
+
+def test_zooming_asks_for_the_window_s_candles(notebook):
+    page = notebook.page
     page.get_by_role("button", name="Performance", exact=True).click()
-    page.wait_for_timeout(1500)
-    notebook.watched.screenshot("page_9_dark_performance")
+    page.wait_for_function(f"() => ({PRICE})()?.data")
+    page.evaluate(ZOOM)
+    page.wait_for_function(f"() => ({PRICE})().data[0].x.length < 100")
+    assert page.evaluate(f"() => ({PRICE})().data[0].name") == "price"
+
+
+def test_a_sweep_s_row_opens_as_a_run(notebook):
+    page = notebook.page
+    before = page.evaluate(EQUITY)
+    page.get_by_role("button", name="Sweep", exact=True).click()
+    page.get_by_role("button", name="Run sweep").click()
+    page.locator("tr.sp-pick").first.wait_for(timeout=30_000)
+    page.wait_for_timeout(1000)
+    notebook.watched.screenshot("page_5_sweep")
+    page.locator("tr.sp-pick:visible").first.click()
+    page.locator(".sp-facts:visible", has_text="slow").wait_for()
+    page.wait_for_function(f"(before) => ({EQUITY})() !== before", arg=before)
+
+
+def test_a_reloaded_browser_shows_the_same_run(notebook):
+    page = notebook.page
+    before = page.evaluate(EQUITY)
+    notebook.saved()
+    notebook.open()
+    page.wait_for_function(f"() => ({DRAWN})() >= 4", timeout=20_000)
+    assert page.evaluate(EQUITY) == before
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_tab_fits_and_is_filled(notebook, theme):
+    page = notebook.page
+    notebook.dark(theme == "dark")
+    for number, name in enumerate(TABS if theme == "light" else TABS[:1], start=1):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_timeout(400)
+        notebook.watched.screenshot(f"tab_{theme}_{number}_{name.lower().replace(' ', '_')}")
+        assert page.evaluate(OVERFLOW) == []
     notebook.dark(False)
+
+
+def test_a_job_is_cancelled_while_a_cell_runs_and_found_again_after_a_restart(chromium, lab, workspace):
+    with watched_page(chromium, 1280, 1200) as watched:
+        notebook = Notebook(watched, lab, "busy.ipynb").open()
+        notebook.start_all()
+        page = watched.page
+        page.get_by_role("button", name="Run backtest").wait_for()
+        page.locator(".sp-side select[size]").select_option("sleeper")
+        page.locator(".sp-param", has_text="level").wait_for()
+        page.get_by_role("button", name="Run backtest").click()
+        page.locator('[data-status="running"]').wait_for()
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.locator('[data-status="cancelled"]').wait_for(timeout=2_000)
+        assert page.evaluate(BUSY)
+
+        page.wait_for_function(f"() => !({BUSY})()", timeout=20_000)
+        page.get_by_role("button", name="Run backtest").click()
+        page.locator('[data-status="running"]').wait_for()
+        notebook.restart()
+        notebook.start_all()
+        page.locator(".sp-param", has_text="level").wait_for(timeout=20_000)
+        assert page.locator('[data-status="running"]').count() == 1
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.locator('[data-status="cancelled"]').wait_for(timeout=5_000)
+        assert [job.state().status for job in find_jobs(workspace / "runs")][:2] == ["cancelled", "cancelled"]
+        notebook.no_dialog()
+
+
+def test_the_app_shows_the_page_without_code(chromium, workspace, tmp_path_factory):
+    command = [sys.executable, "-m", "sptrader", "app", ".", "--no-browser", "--no-token"]
+    with server(workspace, tmp_path_factory.mktemp("app"), command, "/static/") as address:
+        with watched_page(chromium, 1280, 1200) as watched:
+            page = watched.page
+            page.goto(address)
+            page.locator(".sp-param", has_text="fast").wait_for(timeout=60_000)
+            assert page.locator(".jp-InputArea:visible").count() == 0
+            assert "sp.Orchestrator" not in page.content()
+            run_backtest(page)
+            assert page.evaluate(CARD) is not None
+            watched.screenshot("app")

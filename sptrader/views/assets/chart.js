@@ -47,7 +47,7 @@ async function render({ model, el }) {
   const Plotly = await plotly(model);
   const config = { displaylogo: false, doubleClick: false, responsive: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "resetScale2d", "toImage"] };
-  let busy = Promise.resolve(), isOpen = true, hasListeners = false, timer = 0;
+  let busy = Promise.resolve(), isOpen = true, hasListeners = false, timer = 0, isMissed = false;
 
   const listen = () => {
     hasListeners = true;
@@ -74,7 +74,8 @@ async function render({ model, el }) {
   };
   const draw = () => {
     busy = busy.then(async () => {
-      if (!isOpen || box.clientWidth === 0 || model.get("version") === 0) return;
+      isMissed = box.clientWidth === 0;  // hidden by another tab: drawn when it is shown again
+      if (!isOpen || isMissed || model.get("version") === 0) return;
       const figure = dressed(model.get("figure"), model.get("colours"));
       box.style.minHeight = `${figure.layout.height ?? 200}px`;
       figure.layout.width = box.clientWidth;
@@ -89,7 +90,7 @@ async function render({ model, el }) {
   };
   let width = 0;
   const sized = new ResizeObserver(() => {
-    if (box.clientWidth === width || box.clientWidth === 0) return;
+    if (box.clientWidth === 0 || (box.clientWidth === width && !isMissed)) return;
     width = box.clientWidth;
     draw();
   });

@@ -22,6 +22,7 @@ from sptrader.runs.workspace import make_workspace
 _MARKS = {"good": "[green]good[/]", "poor": "[yellow]poor[/]", "bad": "[red]bad[/] "}
 _APP = (
     "--strip_sources=True",
+    "--template=sptrader",
     "--MappingKernelManager.cull_idle_timeout=1800",
     "--MappingKernelManager.cull_interval=60",
     "--MappingKernelManager.cull_connected=False",
@@ -70,4 +71,7 @@ def app(
     command = [sys.executable, "-m", "voila", str(notebook), f"--port={port}", *_APP]
     command += ["--Voila.auto_token=True"] if token else []
     command += [*([] if browser else ["--no-browser"]), *(extra or [])]
-    return subprocess.call(command, cwd=folder, env={**os.environ, "SPTRADER_WORKSPACE": str(folder.resolve())})
+    own = str(Path(__file__).parent / "jupyter")  # the template lies beside the user's own
+    paths = os.pathsep.join([own, *filter(None, [os.environ.get("JUPYTER_PATH")])])
+    environment = {**os.environ, "SPTRADER_WORKSPACE": str(folder.resolve()), "JUPYTER_PATH": paths}
+    return subprocess.call(command, cwd=folder, env=environment)

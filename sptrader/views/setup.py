@@ -56,8 +56,7 @@ class Setup:
     def open(self, name: str | None) -> None:
         """Look for strategies and choose one; then find what a restarted kernel has left running."""
         self.strategies.refresh()
-        if name is not None:
-            self.strategies.choose(name)
+        self.strategies.choose(name)
         left = self.runner.reattach()
         if left is not None:
             self.strategies.choose(left.strategy)

@@ -43,8 +43,11 @@ class StrategyList:
         if before is not None and before == self._list.value:
             self._chosen(self.path)
 
-    def choose(self, name: str) -> None:
-        """Choose a strategy by its file's name, or by a path outside the known folders."""
+    def choose(self, name: str | None) -> None:
+        """Choose a strategy by its file's name, or by a path outside the known folders; the first one for None."""
+        if name is None:
+            self._list.value = next(iter(self._paths), None)
+            return
         path = Path(name)
         if path.stem not in self._paths or path.suffix:
             self._paths = {**self._paths, path.stem: path}

@@ -206,13 +206,15 @@ def test_a_job_is_cancelled_while_a_cell_runs_and_found_again_after_a_restart(ch
 
 def test_the_app_shows_the_page_without_code(chromium, workspace, tmp_path_factory):
     command = [sys.executable, "-m", "sptrader", "app", ".", "--no-browser", "--no-token"]
-    with server(workspace, tmp_path_factory.mktemp("app"), command, "/static/") as address:
-        with watched_page(chromium, 1280, 1200) as watched:
-            page = watched.page
-            page.goto(address)
-            page.locator(".sp-param", has_text="fast").wait_for(timeout=60_000)
-            assert page.locator(".jp-InputArea:visible").count() == 0
-            assert "sp.Orchestrator" not in page.content()
-            run_backtest(page)
-            assert page.evaluate(CARD) is not None
-            watched.screenshot("app")
+    started = server(workspace, tmp_path_factory.mktemp("app"), command, "/static/")
+    with started as address, watched_page(chromium, 1280, 1200) as watched:
+        page = watched.page
+        page.goto(address)
+        page.locator(".sp-side select[size]").wait_for(timeout=60_000)
+        page.locator(".sp-side select[size]").select_option("ma_crossover")
+        page.locator(".sp-param", has_text="fast").wait_for()
+        assert page.locator(".jp-InputArea:visible").count() == 0
+        assert "sp.Orchestrator" not in page.content()
+        run_backtest(page)
+        assert page.evaluate(CARD) is not None
+        watched.screenshot("app")

@@ -39,6 +39,7 @@ from sptrader.model.reasons import Reason
 Floats = NDArray[np.float64]
 _INSIDE: dict[float, Literal["", "limit", "stop"]] = {0.0: "", k.BY_LIMIT: "limit", k.BY_STOP: "stop"}
 _LEGS: dict[float, Leg] = {k.STOP_LOSS: "stop", k.TAKE_PROFIT: "target", k.TRAILING_STOP: "trail"}
+_LEVELS: dict[Leg, int] = {"stop": k.STOP, "target": k.TARGET, "trail": k.TRAIL}
 _ENDS = {k.MARGIN_AT_FILL: OrderStatus.REJECTED, k.CANCELLED_BY_EXIT: OrderStatus.CANCELLED}
 _CODES = {reason.word: reason for reason in Reason}
 _TYPES = {"market": k.MARKET, "limit": k.LIMIT, "stop": k.STOP_ENTRY, "stop_limit": k.STOP_LIMIT}
@@ -82,13 +83,20 @@ class BarVenue:
         if fault:
             return [self._update(order.client_order_id, i, OrderStatus.REJECTED, fault, order.created_at)]
         p = self._fields(i)
+        before = self._exits.get(i)
         if order.leg == "exit":
             p[k.WANT] = k.REVERSE if order.is_reversal else k.CLOSE
             p[k.WANT_REASON] = k.EXIT_SIGNAL if order.reason == "signal" else float(_CODES[order.reason])
             self._exits[i] = order.client_order_id
         else:
             self._place_entry(order, i, p)
-        return [self._update(order.client_order_id, i, OrderStatus.ACCEPTED, "accepted", order.created_at)]
+        reports: list[Report] = [
+            self._update(order.client_order_id, i, OrderStatus.ACCEPTED, "accepted", order.created_at)
+        ]
+        if before is not None and order.leg == "exit":  # a newer one takes its place
+            ended = self._update(before, i, OrderStatus.CANCELLED, Reason.REPLACED.word, order.created_at)
+            reports.append(ended)
+        return reports
 
     def _exit_fault(self, order: Order, i: int) -> str:
         held = self._fields(i)[k.QUANTITY]
@@ -125,15 +133,24 @@ class BarVenue:
         return []
 
     def cancel(self, cancel: Cancel) -> list[Report]:
-        """Take an entry off; nothing happens where it no longer works."""
+        """Take an entry, an exit or a child off; nothing happens where it no longer works."""
         from sptrader.kernel.live import take_off
 
-        i = self._instrument(cancel.symbol)
-        if self._entries.get(i) != cancel.client_order_id:
+        i, order_id = self._instrument(cancel.symbol), cancel.client_order_id
+        p, children = self._fields(i), self._children.get(i, {})
+        leg = next((leg for leg, child in children.items() if child == order_id), None)
+        if self._entries.get(i) == order_id:
+            del self._entries[i]
+            take_off(self.state, i)
+        elif self._exits.get(i) == order_id:
+            del self._exits[i]
+            p[k.WANT], p[k.WANT_REASON] = k.STAY, k.NOTHING
+        elif leg is not None:
+            del children[leg]
+            p[_LEVELS[leg]] = math.nan
+        else:
             return []
-        del self._entries[i]
-        take_off(self.state, i)
-        return [self._update(cancel.client_order_id, i, OrderStatus.CANCELLED, cancel.reason, cancel.created_at)]
+        return [self._update(order_id, i, OrderStatus.CANCELLED, cancel.reason, cancel.created_at)]
 
     def meet(self, time_ns: int, *, is_closed: bool) -> list[Report]:
         """Let all orders meet the bars that opened at `time_ns`, once they are closed; return what happened, in its order."""
@@ -156,10 +173,24 @@ class BarVenue:
             ended = self._entries.pop(i)
             status = _ENDS.get(float(row[m.O_REASON]), OrderStatus.EXPIRED)
             reports.append(self._update(ended, i, status, Reason(int(row[m.O_REASON])).word, time_ns))
-        for i in range(len(self.symbols)):
-            if self._fields(i)[k.QUANTITY] == 0.0:
-                self._exits.pop(i, None)
+        return [*reports, *self._outrun(time_ns)]
+
+    def _outrun(self, time_ns: int) -> list[Report]:
+        """End the exits whose position another order has closed."""
+        reports: list[Report] = []
+        for i in [i for i in self._exits if self._fields(i)[k.QUANTITY] == 0.0]:
+            ended = self._exits.pop(i)
+            reports.append(self._update(ended, i, OrderStatus.CANCELLED, Reason.NO_POSITION.word, time_ns))
         return reports
+
+    def last_price(self, symbol: str) -> tuple[float, float]:
+        """Return the mid of the last close and account currency per quote currency then; nan before the first bar."""
+        p = self._fields(self._instrument(symbol))
+        mid = float(p[k.BID_CLOSE] + p[k.ASK_CLOSE]) / 2.0
+        if not mid > 0.0:
+            return math.nan, math.nan
+        rate = {k.IS_QUOTE: 1.0, k.IS_BASE: 1.0 / mid}.get(float(p[k.RATE_KIND]), float(p[k.RATE_CLOSE]))
+        return mid, rate
 
     def positions(self) -> list[BrokerPosition]:
         """Return what is held."""
@@ -204,7 +235,7 @@ class BarVenue:
         else:
             children = self._children.pop(i, {})
             leg = _LEGS.get(reason, "exit")
-            order_id = self._exits.get(i, "") if leg == "exit" else children.pop(leg)
+            order_id = self._exits.pop(i, "") if leg == "exit" else children.pop(leg)
             ended = [
                 self._update(child, i, OrderStatus.CANCELLED, Reason.OCO.word, time_ns) for child in children.values()
             ]

@@ -198,6 +198,12 @@ class Engine:
         """The records of orders that have not ended, in the order of their ids: the same on every run."""
         return tuple(self.records[key] for key in sorted(self._open))
 
+    def refuse(self, order: Order, reason: str) -> Outcome:
+        """Enter an order that the caller will not send, as rejected for `reason`; one that is known is not refused again."""
+        if self.record(order.client_order_id) is not None:
+            return Outcome()
+        return self._update(self._keep(self._new_record(order, stage="new")), OrderStatus.REJECTED, reason)
+
     def adopt(self, order: Order) -> Outcome:
         """Take an order into the books that was sent past this engine: by the kill switch."""
         if self.record(order.client_order_id) is not None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 FILE = "killed.json"
 _ATTEMPTS = 100
-_PREFIX = "kill-"
+KILL_ORDER = "kill-"  # how the ids of its orders begin
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,20 @@ def kill(broker: Broker, latch: KillLatch, *, by: str, reason: str, clock: Clock
     open. Repeated rounds send nothing twice: the ids follow from account, symbol and the latch's time, and an order that
     still works is waited for.
     """
-    failures: list[str] = []
     try:
         latched = latch.latch(by=by, reason=reason, at_ns=clock.now_ns())
     except RunError as error:  # the disk is full: flatten all the same
-        latched = Latched(by=by, reason=reason, at_ns=0)
-        failures.append(str(error))
-    now_ns = clock.now_ns()
+        found = flatten(broker, Latched(by=by, reason=reason, at_ns=0), now_ns=clock.now_ns())
+        return replace(found, failures=(str(error), *found.failures), is_flat=False)
+    return flatten(broker, latched, now_ns=clock.now_ns())
+
+
+def flatten(broker: Broker, latched: Latched, *, now_ns: int) -> KillReport:
+    """Do one round for a switch that is latched: cancel every order, send a market order against every position."""
+    failures: list[str] = []
     cancelled: list[str] = []
     for working in _asked(broker.open_orders, "open orders", failures):
-        if working.client_order_id.startswith(_PREFIX):
+        if working.client_order_id.startswith(KILL_ORDER):
             continue  # it is flattening
         cancel = Cancel(
             client_order_id=working.client_order_id,
@@ -167,7 +171,7 @@ def _flattening(
 
 def _kill_id(account: str, symbol: str, at_ns: int, count: int) -> str:
     text = "\0".join((account, "kill", symbol, str(at_ns), str(count)))
-    return f"{_PREFIX}{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+    return f"{KILL_ORDER}{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
 def _done(act: Callable[[], None], what: str, failures: list[str]) -> bool:

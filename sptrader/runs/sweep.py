@@ -23,6 +23,7 @@ from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.runs.chunks import Stop
 from sptrader.runs.executors import check_executor, n_cores, run_chunks
 from sptrader.runs.financing import financing_file
+from sptrader.runs.finer import Finer
 from sptrader.runs.ledger import count_trials
 from sptrader.runs.objective import DEFAULT, make_objective
 from sptrader.runs.prepare import Bars, Prepared, prepare
@@ -63,6 +64,7 @@ def sweep(
     start: TimeLike | None = None,
     end: TimeLike | None = None,
     basis: str | None = None,
+    finer: Finer = None,
     holdout: float | TimeLike | None = None,
     executor: str = "threads",
     workers: int | None = None,
@@ -83,8 +85,9 @@ def sweep(
     study is kept in the sweep's folder, or in `storage`, a database's URL that several machines may share). `objective` is a
     metric or an expression over metrics and parameters, to be maximised.
 
-    `holdout` seals the last bars: a fraction of them, or a time they begin at. No row sees them; `Sweep.open_holdout` does,
-    and each time is written down.
+    `finer` bars or ticks are those of `sp.backtest`; they are not kept in the folder, so that rows of a sweep that was read
+    back cannot be opened with them. `holdout` seals the last bars: a fraction of them, or a time they begin at. No row sees
+    them; `Sweep.open_holdout` does, and each time is written down.
 
     `executor` is `threads`, `processes` or `dask` (`address` of a scheduler, else a local cluster): the rows are the same.
     Rows are written to `out/<id>` about once a second; the same call goes on where a killed or cancelled one stopped. With
@@ -108,11 +111,13 @@ def sweep(
     wanted = make_objective(objective, loaded)
     found = make_space(loaded, space, params=params, constraints=constraints, symbols=symbols, timeframes=timeframes)
     settings = Settings(cash, currency, start, end)
-    frames = _frames(loaded, bars, basis, symbols, timeframes, params=_first(found, loaded), settings=settings)
+    frames, finest = _frames(
+        loaded, bars, basis, symbols, timeframes, params=_first(found, loaded), settings=settings, finer=finer
+    )
     sealed = None
     if holdout is not None:
         settings, sealed = _sealed(settings, frames, holdout)
-    task = SweepTask(loaded, found, frames, settings, {})
+    task = SweepTask(loaded, found, frames, settings, {}, finer=finest)
     first = int(next(found.every())[0])
     ready = task.prepared(first)
     task.components = {call.component.name: call.component.source_hash for call in ready.plan.calls}
@@ -251,11 +256,12 @@ def _frames(
     *,
     params: Mapping[str, object],
     settings: Settings,
-) -> dict[str, dict[str, pd.DataFrame]]:
-    """The checked bars, by timeframe and symbol."""
+    finer: Finer,
+) -> tuple[dict[str, dict[str, pd.DataFrame]], dict[str, pd.DataFrame]]:
+    """The checked bars, by timeframe and symbol, and the finer ones by symbol."""
     if bars is None and timeframes:
         names = tuple(symbols or strategy.market.symbols)
-        return {t: {s: load_bars(s, t, basis=basis) for s in names} for t in timeframes}
+        return {t: {s: load_bars(s, t, basis=basis) for s in names} for t in timeframes}, {}
     ready = prepare(
         strategy,
         bars,
@@ -266,11 +272,15 @@ def _frames(
         end=settings.end,
         basis=basis,
         symbols=symbols,
+        finer=finer,
     )
-    given = dict(ready.frames)
+    given, finest = dict(ready.frames), dict(ready.finer)
     if not timeframes:
-        return {"": given}
-    return {t: {s: f if bars_facts(f).timeframe == t else resample(f, t) for s, f in given.items()} for t in timeframes}
+        return {"": given}, finest
+    longer = {
+        t: {s: f if bars_facts(f).timeframe == t else resample(f, t) for s, f in given.items()} for t in timeframes
+    }
+    return longer, finest
 
 
 def _sealed(
@@ -317,6 +327,7 @@ def _facts(task: SweepTask, ready: Prepared, given: Mapping[str, Any]) -> dict[s
             }
             for timeframe, frames in task.frames.items()
         },
+        "finer": {symbol: content_hash(frame) for symbol, frame in task.finer.items()},
         "symbols": list(ready.plan.symbols),
         "timeframe": ready.plan.timeframe,
         "components": dict(task.components),

@@ -69,6 +69,7 @@ class SweepTask:
     settings: Settings
     components: Mapping[str, str]
     share: float = 1.0
+    finer: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     _ready: Recent[tuple[Scalar, ...], Evaluator] = field(default_factory=lambda: Recent(MOST_MARKETS), repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _shaping: tuple[str, ...] = field(default=(), repr=False)
@@ -105,7 +106,11 @@ class SweepTask:
             start=self.settings.start,
             end=self.settings.end,
             symbols=(symbol,) if symbol else None,
+            finer=self._finer(symbol) or None,
         )
+
+    def _finer(self, symbol: str) -> dict[str, pd.DataFrame]:
+        return {name: frame for name, frame in self.finer.items() if symbol in ("", name)}
 
     def evaluator(self, number: int) -> Evaluator:
         """Return the evaluator of a combination's market, made with that combination when it is the first one there."""

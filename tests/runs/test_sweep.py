@@ -251,3 +251,19 @@ def test_figures_show_the_rows(swept, name):
 def test_wrong_sweeps_are_refused_before_anything_runs(bars, options, message):
     with pytest.raises(RunError, match=message):
         sp.sweep(strategy(), bars, out=None, **options)
+
+
+def test_finer_bars_decide_inside_the_bars_of_each_row(bars):
+    finer = year(8_000, seed=9)
+    index = pd.date_range(bars.index[0], periods=len(finer), freq="15min", name="time").as_unit("ns")
+    fine = finer.set_axis(index)
+    fine.attrs = {**finer.attrs, "sptrader.timeframe": "15m"}
+    hours = sp.resample(sp.load_bars(fine), "1h")
+    own = read_strategy(TEXT.replace("spread: 0.8 pips", "intrabar: finer, spread: 0.8 pips"), registry=sp.registry())
+
+    found = sp.sweep(own, hours, space={"stop": [1.0, 2.0]}, finer=fine, out=None)
+
+    for number in (0, 1):
+        alone = sp.backtest(own, hours, params=found.parameters(number), finer=fine)
+        assert_row_is(found.table.loc[number], alone)
+        assert found.open(number).id == alone.id

@@ -141,6 +141,12 @@ LIVE: Fields = {
     "mode": choice("Paper or live.", LIVE_MODES),
     "broker": text("The broker's name.", pattern="[A-Za-z0-9_-]+", expected="a broker's name such as paper"),
     "account": text("The account's name at the broker.", pattern=r"\S{1,64}", expected="an account's name"),
+    "max_order_notional": number("Entries worth more, account currency, are not sent."),
+    "price_collar": fraction("Orders whose limit or stop price is farther than this from the last price are not sent."),
+    "orders_per_minute": count("Entries beyond this many orders in a minute are not sent.", high=10_000),
+    "duplicate_window_s": number("Seconds in which an equal entry under another id is not sent.", high=86_400.0),
+    "max_price_age_s": number("Entries are not sent when the last price is older, seconds.", high=1e9),
+    "unprotected_after_s": number("A position without its stop for longer, seconds, is flattened.", high=86_400.0),
 }
 SECTIONS: dict[str, tuple[str, Fields]] = {
     "market": ("What is traded, on which bars.", MARKET),

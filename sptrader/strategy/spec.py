@@ -301,8 +301,18 @@ class Backtest:
 
 @dataclass(frozen=True)
 class Live:
-    """How it trades live; addresses and credentials never stand here."""
+    """How it trades live; addresses and credentials never stand here.
+
+    The limits bind orders on their way to the broker, on paper too; None leaves them to the mode. Money in account currency,
+    `price_collar` a fraction of the last price, times in seconds.
+    """
 
     mode: Literal["paper", "live"] = "paper"
     broker: str = "paper"
     account: str = ""
+    max_order_notional: float | None = None
+    price_collar: float | None = None
+    orders_per_minute: int | None = None
+    duplicate_window_s: float | None = None
+    max_price_age_s: float | None = None
+    unprotected_after_s: float | None = None

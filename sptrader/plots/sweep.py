@@ -181,8 +181,8 @@ def _mark_best(figure: Figure, cells: pd.DataFrame, values: Floats, theme: Theme
         return
     row, column = divmod(int(np.nanargmax(values)), values.shape[1])
     figure.add_annotation(
-        x=str(cells.columns[column]),
-        y=str(cells.index[row]),
+        x=int(column),  # places, for Plotly takes a category that reads as a number for one
+        y=int(row),
         text="best",
         showarrow=True,
         arrowhead=2,

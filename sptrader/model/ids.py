@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 PAPER = "paper"  # the account of backtests and, unless another is said, of paper trading: the same ids
+KILL_ORDER = "kill-"  # how the ids of the kill switch's orders begin
 
 
 def client_order_id(account: str, strategy: str, version: str, symbol: str, time_ns: int, leg: str, count: int) -> str:

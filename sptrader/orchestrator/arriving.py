@@ -28,20 +28,26 @@ class Arriving:
         self._types: dict[str, list[str]] = {}
         self._rows: dict[str, Rows] = {}
 
-    def add(self, message: ColumnsMessage) -> None:
-        """Take one bar's outputs, which came with the bar itself."""
-        outputs = {name: tuple(found.outputs) for name, found in message.signals.items()}
+    def check(self, message: ColumnsMessage) -> None:
+        """Raise `StreamError` for outputs of other names than those before."""
         if not self._rows:
-            self._indicators, self._signals = tuple(message.indicators), outputs
-            self._types = {name: [] for name in outputs}
-        known = {name: set(found) for name, found in self._signals.items()}
-        if set(self._indicators) != set(message.indicators) or known != {n: set(o) for n, o in outputs.items()}:
+            return
+        outputs = {name: set(found.outputs) for name, found in message.signals.items()}
+        if set(self._indicators) != set(message.indicators) or outputs != {n: set(o) for n, o in self._signals.items()}:
             raise StreamError(
                 f"the outputs on a bar of {message.bar.symbol} were {', '.join((*message.indicators, *outputs))}; those "
                 f"before were {', '.join((*self._indicators, *self._signals))}.",
                 key="columns",
                 value=message.bar.symbol,
             )
+
+    def add(self, message: ColumnsMessage) -> None:
+        """Take one bar's outputs, which came with the bar itself. Raises as `check`."""
+        if not self._rows:
+            self._indicators = tuple(message.indicators)
+            self._signals = {name: tuple(found.outputs) for name, found in message.signals.items()}
+            self._types = {name: [] for name in message.signals}
+        self.check(message)
         values = [_number(message.indicators[name]) for name in self._indicators]
         for name in self._signals:
             values += self._signal(name, message.signals[name])

@@ -54,17 +54,26 @@ def make_rules(plan: Plan, columns: Columns) -> Rules:
     )
 
 
-def make_orders(plan: Plan, market: MarketData, columns: Mapping[str, Columns], rules: Mapping[str, Rules]) -> Orders:
-    """Put the rules of all instruments, with strengths, filters, distances and prices, into the kernel's arrays."""
+def make_orders(
+    plan: Plan,
+    market: MarketData,
+    columns: Mapping[str, Columns],
+    rules: Mapping[str, Rules],
+    codes: Mapping[str, NDArray[np.uint8]] | None = None,
+) -> Orders:
+    """Put the rules of all instruments, with strengths, filters, distances and prices, into the kernel's arrays.
+
+    `codes` are what the filters say of every bar, where that is known already.
+    """
     n = len(market.times_ns)
     signal = np.zeros((len(market.symbols), n, 1), np.uint8)
     refused = np.zeros((len(market.symbols), n), np.uint8)
     for i, symbol in enumerate(market.symbols):
         rows = market.rows[symbol]
-        bits = _bits(rules[symbol], len(rows))
+        bits = asked_bits(rules[symbol], len(rows))
         asked = np.flatnonzero((bits & np.uint8(LONG_ENTRY | SHORT_ENTRY)).view(np.bool_))
         signal[i, slice(None) if len(rows) == n else rows, 0] = bits
-        refused[i, rows[asked]] = filter_codes(plan, market, symbol, asked)
+        refused[i, rows[asked]] = filter_codes(plan, market, symbol, asked) if codes is None else codes[symbol][asked]
     pick = _Pick(market, columns)
     long, short = plan.long, plan.short
     terms, term_truth, term_right = _terms(plan, market, columns)
@@ -142,7 +151,8 @@ def _leave(side: SideRules | None, columns: Columns) -> Truths | None:
     return found
 
 
-def _bits(rules: Rules, n: int) -> NDArray[np.uint8]:
+def asked_bits(rules: Rules, n: int) -> NDArray[np.uint8]:
+    """Return what an instrument's rules ask for on each of its `n` bars, as the kernel's bits."""
     out = np.zeros(n, np.uint8)
     sides = (
         (rules.enter_long, LONG_ENTRY),

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from sptrader.model.messages import Command, Event
 from sptrader.model.orders import Instruction
 from sptrader.model.reasons import Action, Outcome, Reason
-from sptrader.orchestrator.asks import make_orders, make_rules
+from sptrader.orchestrator.asks import Rules, asked_bits, make_orders, make_rules
 from sptrader.orchestrator.columns import Columns
 from sptrader.orchestrator.session import Session
 from sptrader.strategy.expressions import SignalColumns
@@ -56,15 +57,16 @@ def take_event(session: Session, event: Event, *, is_stale: bool) -> Answer:
         return Answer("refused", "no bar has closed yet")
     now = session.last_chunk()
     t, i = now.row(session.last_ns), session.plan.symbols.index(symbol)
-    rows = {s: session.tail.rows(s, now.first_ns, session.last_ns) for s in session.plan.symbols}
-    columns = {s: session.arriving.columns(s, now.market.frames[s], rows[s]) for s in session.plan.symbols}
-    columns[symbol] = _with_event(session, columns[symbol], event)
-    rules = {s: make_rules(session.plan, columns[s]) for s in session.plan.symbols}
-    orders = make_orders(session.plan, now.market, columns, rules)
-    only = np.zeros_like(orders.signal)
-    only[i, t] = orders.signal[i, t] & ~ENTRIES if is_stale else orders.signal[i, t]
-    if not only.any():
+    columns = {**now.columns, symbol: _with_event(now.columns[symbol], event)}
+    rules = {**now.rules, symbol: make_rules(session.plan, columns[symbol])}
+    asked = _asked(rules[symbol], now.market.rows[symbol], t)
+    if is_stale:
+        asked &= ~ENTRIES
+    if asked == 0:
         return Answer("refused", "the signal is too old") if is_stale else Answer("ignored", "no rule is true with it")
+    orders = make_orders(session.plan, now.market, columns, rules, now.filters)
+    only = np.zeros_like(orders.signal)
+    only[i, t] = asked
     page = session.pages.page(now.market.kernel.price.shape[1])
     decide_now(now.market.kernel, orders._replace(signal=only), page, session.state, t)
     _, placed = session.pages.keep_rows(page)
@@ -80,13 +82,20 @@ def take_event(session: Session, event: Event, *, is_stale: bool) -> Answer:
     return Answer(verdict, reason.sentence, Action(int(p[k.ACTION])).word, reason.word, tuple(sent))
 
 
-def _with_event(session: Session, columns: Columns, event: Event) -> Columns:
-    """The columns with the event on their last bar."""
+def _asked(rules: Rules, rows: NDArray[np.int64], t: int) -> np.uint8:
+    """What an instrument's rules ask for on bar `t` of the clock; nothing where it has no bar then."""
+    if len(rows) == 0 or rows[-1] != t:
+        return np.uint8(0)
+    return np.uint8(asked_bits(rules, len(rows))[-1])
+
+
+def _with_event(columns: Columns, event: Event) -> Columns:
+    """The columns with the event on their last bar; a type that was never seen is one for this event alone."""
     found = columns[event.signal_name]
     if not isinstance(found, SignalColumns) or len(found.codes) == 0:
         return columns
-    code = session.arriving.code(event.signal_name, event.signal_type)
-    types = found.types if code < len(found.types) else (*found.types, event.signal_type)
+    types = found.types if event.signal_type in found.types else (*found.types, event.signal_type)
+    code = types.index(event.signal_type)
     codes, strength = found.codes.copy(), found.strength.copy()
     codes[-1], strength[-1] = code, event.strength
     outputs = {name: values.copy() for name, values in found.outputs.items()}

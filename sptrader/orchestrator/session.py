@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,10 @@ from sptrader.model.reasons import Outcome as Decided
 from sptrader.model.timeframe import make_timeframe
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.arriving import Arriving
-from sptrader.orchestrator.asks import make_orders, make_rules
+from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.columns import Columns
+from sptrader.orchestrator.filters import filter_codes
 from sptrader.orchestrator.instructions import Writer
 from sptrader.orchestrator.market import MarketData
 from sptrader.orchestrator.nights import NightRates
@@ -54,12 +57,21 @@ class Setting:
 
 @dataclass(frozen=True)
 class Chunk:
-    """The kernel's arrays of the bars from `first_ns` to `last_ns`."""
+    """The kernel's arrays of the bars from `first_ns` to `last_ns`, and the columns and rules they were made of."""
 
+    plan: Plan
     first_ns: int
     last_ns: int
     market: MarketData
+    columns: Mapping[str, Columns]
+    rules: Mapping[str, Rules]
     orders: m.Orders
+
+    @cached_property
+    def filters(self) -> dict[str, NDArray[np.uint8]]:
+        """What the filters say of every bar, asked or not."""
+        plan, rows = self.plan, self.market.rows
+        return {s: filter_codes(plan, self.market, s, np.arange(len(rows[s]))) for s in self.market.symbols}
 
     def row(self, time_ns: int) -> int:
         """Return where a time stands on the arrays' clock."""
@@ -95,6 +107,12 @@ class Session:
     def plan(self) -> Plan:
         """The strategy with its parameters."""
         return self.setting.plan
+
+    def check_columns(self, message: ColumnsMessage) -> None:
+        """Raise `StreamError` for a bar or outputs that are not this session's; nothing is taken."""
+        self.tail.check(message.bar)
+        if message.bar.kind == "bar" and message.bar.symbol in self.plan.symbols:
+            self.arriving.check(message)
 
     def take_columns(self, message: ColumnsMessage) -> bool:
         """Take one bar of one instrument with its components' outputs; False when it was here before."""
@@ -201,8 +219,9 @@ class Session:
         if last_ns is None:
             raise RunError("no bar was booked yet.", key="bars")
         if self._last is None or self._last.last_ns != last_ns:
-            self._last = self._arrays(last_ns, last_ns)
-        return self._last
+            is_made = self.chunk is not None and (self.chunk.first_ns, self.chunk.last_ns) == (last_ns, last_ns)
+            self._last = self.chunk if is_made else self._arrays(last_ns, last_ns)
+        return cast(Chunk, self._last)
 
     def _chunk(self, time_ns: int) -> Chunk:
         if self.chunk is None or not self.chunk.first_ns <= time_ns <= self.chunk.last_ns:
@@ -218,7 +237,8 @@ class Session:
         market = self.tail.market(first_ns, last_ns)
         columns = self._columns(market, first_ns, last_ns)
         rules = {s: make_rules(self.plan, columns[s]) for s in self.plan.symbols}
-        return Chunk(first_ns, last_ns, market, make_orders(self.plan, market, columns, rules))
+        orders = make_orders(self.plan, market, columns, rules)
+        return Chunk(self.plan, first_ns, last_ns, market, columns, rules, orders)
 
     def _columns(self, market: MarketData, first_ns: int, last_ns: int) -> dict[str, Columns]:
         return {

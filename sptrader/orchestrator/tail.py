@@ -70,11 +70,8 @@ class Tail:
         self.clock = Rows(0)  # the times at which all have spoken and a traded instrument has a bar
         self._open: dict[int, bool] = {}
 
-    def add(self, bar: BarMessage) -> bool:
-        """Take what one instrument showed; return False for a message that was here before.
-
-        Raises `StreamError` for an instrument that is not part of the session, another timeframe, or columns that change.
-        """
+    def check(self, bar: BarMessage) -> None:
+        """Raise `StreamError` for an instrument that is not part of the session, another timeframe, or columns that change."""
         known = self.facts.get(bar.symbol)
         if known is None or bar.timeframe != known.timeframe:
             raise StreamError(
@@ -83,16 +80,23 @@ class Tail:
                 key="symbol",
                 value=bar.symbol,
             )
-        if bar.kind != "end" and bar.time_ns <= self._said[bar.symbol]:
-            return False
         if bar.kind == "bar":
-            names, values = _row(bar)
-            if self._columns.setdefault(bar.symbol, names) != names:
+            names, _ = _row(bar)
+            if self._columns.get(bar.symbol, names) != names:
                 raise StreamError(
                     f"a bar of {bar.symbol} has the columns {', '.join(names)}; those before had "
                     f"{', '.join(self._columns[bar.symbol])}.",
                     key="columns",
                 )
+
+    def add(self, bar: BarMessage) -> bool:
+        """Take what one instrument showed; return False for a message that was here before. Raises as `check`."""
+        self.check(bar)
+        if bar.kind != "end" and bar.time_ns <= self._said[bar.symbol]:
+            return False
+        if bar.kind == "bar":
+            names, values = _row(bar)
+            self._columns.setdefault(bar.symbol, names)
             self._rows.setdefault(bar.symbol, Rows(len(names))).append(bar.time_ns, values)
         if bar.kind != "end":
             traded = bar.kind == "bar" and bar.symbol in self.plan.symbols

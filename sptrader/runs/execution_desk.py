@@ -86,6 +86,7 @@ class ExecutionDesk:
         is_busy = bool(entries) or has_bars
         if entries or self._may_meet():
             with self._journal.transaction() as step:
+                self._outbox.note_sent(step)
                 for entry in entries:
                     self._take(entry, step)
                 is_busy = self._meet(step) or is_busy

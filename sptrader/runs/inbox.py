@@ -12,7 +12,11 @@ CONSUMER = "only"  # a part is one process: its journal has a lock
 
 
 class Inbox:
-    """Reads as a consumer group that began where the journal says it did; what was read and not journalled comes again."""
+    """Reads as a consumer group that began where the journal says it did; what was read and not journalled comes again.
+
+    Order holds within a stream. Between streams there is none: whatever order they are read in is a session's, and
+    becomes the one that its journal repeats.
+    """
 
     def __init__(
         self, streams: Streams, journal: Journal, group: str, names: Sequence[str], *, count: int = 256
@@ -22,35 +26,37 @@ class Inbox:
         for name in names:
             streams.make_group(group, name, after=done.get(name, "0"))
         self._last = {name: parse_id(done.get(name, "0-0")) for name in names}
-        self._claimed: list[Entry] = []
-        for name in names:
-            while found := streams.claim(group, CONSUMER, name, count=1000):
-                known = [entry.id for entry in found if parse_id(entry.id) <= self._last[name]]
-                streams.acknowledge(group, name, known)
-                fresh = [entry for entry in found if parse_id(entry.id) > self._last[name]]
-                self._claimed += [entry for entry in fresh if entry not in self._claimed]
-                if not known:
-                    break
+        self._claimed = [entry for name in names for entry in self._claim(name)]
 
     def read(self, block_ms: int) -> list[Entry]:
         """Return what has not been handled, oldest first within a stream."""
         found, self._claimed = self._claimed, []
         if not found:
             found = self._streams.read(self._group, CONSUMER, self._names, count=self._count, block_ms=block_ms or None)
-        fresh = [entry for entry in found if parse_id(entry.id) > self._last[entry.stream]]
-        for entry in fresh:
-            self._last[entry.stream] = parse_id(entry.id)
-        stale = [entry for entry in found if entry not in fresh]
+        fresh, stale = [], []
+        for entry in found:
+            id = parse_id(entry.id)
+            if id > self._last[entry.stream]:
+                self._last[entry.stream] = id
+                fresh.append(entry)
+            else:
+                stale.append(entry)
         self.acknowledge(stale)
         return fresh
 
     def acknowledge(self, entries: Sequence[Entry]) -> None:
         """Say that the entries are in the journal."""
-        for name in self._names:
-            ids = [entry.id for entry in entries if entry.stream == name]
-            if ids:
-                self._streams.acknowledge(self._group, name, ids)
+        ids: dict[str, list[str]] = {}
+        for entry in entries:
+            ids.setdefault(entry.stream, []).append(entry.id)
+        for name, known in ids.items():
+            self._streams.acknowledge(self._group, name, known)
 
     def pending(self) -> int:
         """Return how many entries were read and not acknowledged."""
         return sum(self._streams.pending(self._group, name) for name in self._names)
+
+    def _claim(self, name: str) -> list[Entry]:
+        """Return all that was delivered to the group and not acknowledged, oldest first."""
+        most = self._streams.pending(self._group, name)
+        return self._streams.claim(self._group, CONSUMER, name, count=most) if most else []

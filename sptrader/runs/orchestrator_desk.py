@@ -5,9 +5,10 @@ A restart is a replay of the journal's inputs through a new session; what had no
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from sptrader.clock import LiveClock, ReplayClock
 from sptrader.errors import RunError, StreamError
 from sptrader.model.messages import ColumnsMessage, Command, Event, PriceUpdate
-from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, Order, OrderStatus, OrderUpdate, Report
+from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, Order, OrderUpdate
 from sptrader.model.ports import Entry, Streams
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, take_command, take_event
@@ -26,6 +27,7 @@ from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
 from sptrader.runs.snapshot import snapshot
+from sptrader.runs.venue_reports import VenueReports, key_of
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, event_time_ns
 from sptrader.streams.journal import Journal, Step
@@ -34,6 +36,13 @@ from sptrader.streams.journal_tables import Identity
 JOURNAL = "session.sqlite"
 STATE = "kernel"
 SNAPSHOT_S = 0.25
+MOST_EVENTS = 10_000  # of which the desk knows whether they come again
+_CARRIES: dict[str, tuple[type, ...]] = {
+    "signals": (ColumnsMessage, Event, PriceUpdate),
+    "fills": (Fill, OrderUpdate, Matched),
+    "control": (Command,),
+}
+_log = logging.getLogger("sptrader.live")
 
 
 class OrchestratorDesk:
@@ -46,11 +55,11 @@ class OrchestratorDesk:
         self.session = Session(live.setting)
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
-        self._reports: list[Report] = []
-        self._matched: dict[int, list[Report]] = {}
-        self._seen: set[str] = set()
-        self._orders: dict[str, Order] = {}  # that work, and what of them has not filled
-        self._left: dict[str, Decimal] = {}
+        self._reports = VenueReports(live.plan.symbols)
+        self._commands: set[str] = set()
+        self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
+        self._warned_ns = 0
+        self._is_idle = True
         self._journal = Journal(
             folder / JOURNAL,
             Identity(
@@ -78,11 +87,12 @@ class OrchestratorDesk:
         return self.session.is_over
 
     def step(self, block_ms: int) -> bool:
-        """Take in what has arrived, journal what it leads to, then acknowledge and send."""
+        """Take in what has arrived, journal what it leads to, then send and acknowledge."""
         entries = self._inbox.read(block_ms)
         if entries:
+            before = dict(self.counters)
             with self._journal.transaction() as step:
-                before = dict(self.counters)
+                self._outbox.note_sent(step)
                 for entry in entries:
                     self._take(entry, step)
                 for name, value in self.counters.items():
@@ -91,6 +101,9 @@ class OrchestratorDesk:
                 step.put_state(STATE, self.session.state.tobytes())
             self._outbox.send()
             self._inbox.acknowledge(entries)
+            self._is_idle = False
+        elif not self._is_idle:
+            self._rest()
         self._show(is_due=self.is_over and bool(entries))
         return bool(entries)
 
@@ -105,6 +118,13 @@ class OrchestratorDesk:
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
+
+    def _rest(self) -> None:
+        """Use a moment without work for what need not be done at once."""
+        self._is_idle = True
+        with self._journal.transaction() as step:
+            self._outbox.note_sent(step)
+        self._journal.checkpoint()
 
     def _recover(self) -> None:
         """Fold the journal's inputs again; the state they lead to must be the one that was journalled."""
@@ -131,52 +151,72 @@ class OrchestratorDesk:
         self.counters["read"] += is_signal
         try:
             message = decode(entry.fields)
-            verdict = self._verdict_of(entry, message, step)
+            self._check(entry.stream, message)
         except StreamError as error:
-            step.add_dead_letter(entry, str(error), at_ns=self._clock.now_ns())
-            self._outbox.dead(entry, str(error), at_ns=self._clock.now_ns())
+            at_ns = self._clock.now_ns()
+            step.add_dead_letter(entry, str(error), at_ns=at_ns)
+            self._outbox.dead(entry, str(error), at_ns=at_ns)
             self.counters["dead" if is_signal else "dead_elsewhere"] += 1
+            _log.warning("A message on %s was not understood: %s", entry.stream, error)
             return
+        if self._is_passed_over(message):
+            step.set_last_id(entry.stream, entry.id)
+            verdict = "ignored"
+        else:
+            step.add_input(entry)
+            verdict = self._act(entry, message, step)
         if is_signal:
             self.counters[verdict] += 1
 
-    def _verdict_of(self, entry: Entry, message: object, step: Step) -> str:
-        """What became of a message; those that nothing is done with are passed over without a trace but their count."""
-        is_own = isinstance(message, ColumnsMessage) and message.plan == self.live.plan_id
-        is_of_a_worker = isinstance(message, Event) and message.metadata.get("source") == "worker"
-        if is_own or not (isinstance(message, ColumnsMessage) or is_of_a_worker):
-            step.add_input(entry)
-            return self._act(entry, message, step)
-        step.set_last_id(entry.stream, entry.id)
-        return "ignored"
+    def _check(self, stream: str, message: object) -> None:
+        """Raise `StreamError` for what does not belong on a stream, or cannot be: nothing of it is folded."""
+        allowed = _CARRIES[stream.partition(":")[0]]
+        if not isinstance(message, allowed):
+            raise StreamError(f"the stream {stream} carries no {type(message).__name__}.", key="message")
+        if isinstance(message, Fill | OrderUpdate | Matched):
+            self._reports.check(message)
+        elif isinstance(message, ColumnsMessage) and message.plan == self.live.plan_id:
+            self.session.check_columns(message)
+
+    def _is_passed_over(self, message: object) -> bool:
+        """Whether a message leaves no trace but its count: other plans' outputs, events that the outputs have told already,
+        prices, which decide nothing."""
+        if isinstance(message, ColumnsMessage):
+            return message.plan != self.live.plan_id
+        return isinstance(message, PriceUpdate) or (
+            isinstance(message, Event) and message.metadata.get("source") == "worker"
+        )
 
     def _act(self, entry: Entry, message: object, step: Writes) -> str:
+        """Fold what was checked; return what became of it."""
         verdict = "acted"
         if isinstance(message, ColumnsMessage):
             verdict = "acted" if self.session.take_columns(message) else "ignored"
         elif isinstance(message, Event):
-            verdict = self._event(message, step)
+            verdict = self._event(message, entry.fields["signal"], step)
         elif isinstance(message, Command):
             self._command(message, step)
         elif isinstance(message, Fill | OrderUpdate | Matched):
-            self._report(message, step)
-        elif isinstance(message, PriceUpdate):
-            verdict = "ignored"  # fills come from the venue's prices; a price alone decides nothing
-        else:
-            raise StreamError(f"the stream {entry.stream} carries no {type(message).__name__}.", key="message")
+            self._reports.take(message, step, last_ns=self.session.last_ns)
         self._book(step)
         return verdict
 
-    def _event(self, event: Event, step: Writes) -> str:
+    def _event(self, event: Event, body: bytes, step: Writes) -> str:
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        if digest in self._events:
+            return "ignored"
+        self._events[digest] = None
+        if len(self._events) > MOST_EVENTS:
+            del self._events[next(iter(self._events))]
         age_s = (self._feed_clock.now_ns() - event_time_ns(event)) / 1e9
         most = self.live.max_age_s
-        answer = take_event(self.session, event, is_stale=most is not None and age_s > most)
+        answer = take_event(self.session, event, is_stale=most is not None and abs(age_s) > most)
         self._answered(answer, f"{event.signal_name} {event.signal_type}", str(event.metadata["symbol"]), step)
         return answer.verdict
 
     def _command(self, command: Command, step: Writes) -> None:
-        if command.command_id not in self._seen:
-            self._seen.add(command.command_id)
+        if command.command_id not in self._commands:
+            self._commands.add(command.command_id)
             step.add_command(command)
             answer = take_command(self.session, command)
             self._answered(answer, f"{command.command} by {command.by}", command.name, step)
@@ -188,62 +228,36 @@ class OrchestratorDesk:
         step.add_decision(last_ns, symbol, msgspec.json.encode(body))
         self._send(answer.instructions, step)
 
-    def _report(self, report: Report, step: Writes) -> None:
-        if isinstance(report, Matched):
-            key = f"matched:{report.time_ns}"
-        else:
-            key = report.fill_id if isinstance(report, Fill) else report.update_id
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        if isinstance(report, Matched):
-            self._matched[report.time_ns] = self._reports
-            self._reports = []
-            return
-        self._reports.append(report)
-        if isinstance(report, Fill):
-            step.add_fill(report)
-        self._order_stands(report, step)
-
-    def _order_stands(self, report: Fill | OrderUpdate, step: Writes) -> None:
-        """Write how the order of a report stands now."""
-        known = self._orders.get(report.client_order_id)
-        if known is None:
-            return  # a child that the venue made
-        status = report.status if isinstance(report, OrderUpdate) else OrderStatus.FILLED
-        if isinstance(report, Fill):
-            self._left[report.client_order_id] = left = self._left[report.client_order_id] - report.quantity
-            status = OrderStatus.PARTIALLY_FILLED if left > 0 else OrderStatus.FILLED
-        if status.is_final:
-            del self._orders[report.client_order_id], self._left[report.client_order_id]
-        filled = known.quantity - self._left.get(report.client_order_id, Decimal(0))
-        step.put_order(known, status, at_ns=report.time, filled=filled, reason=report.reason)
-
     def _book(self, step: Writes) -> None:
         """Book every bar whose outputs and fills are both there."""
-        while (time_ns := self.session.next_ns()) is not None and time_ns in self._matched:
-            instructions = self.session.book(self._matched.pop(time_ns))
-            decided_ns = time_ns + self.session.timeframe_ns
-            self._feed_clock.advance_to(decided_ns)
+        while (time_ns := self.session.next_ns()) is not None:
+            reports = self._reports.until(time_ns)
+            if reports is None:
+                self._warn_passed(time_ns)
+                return
+            instructions = self.session.book(reports)
+            self._feed_clock.advance_to(time_ns + self.session.timeframe_ns)
             for decision in self.session.decisions():
                 step.add_decision(time_ns, str(decision["symbol"]), msgspec.json.encode(decision))
                 self._note({"time_ns": time_ns, **decision})
             self._send(instructions, step)
             step.send(keys.orders(self.live.account), f"decided:{time_ns}", Decided(time_ns=time_ns))
 
+    def _warn_passed(self, time_ns: int) -> None:
+        passed = [one for one in self._reports.passed(time_ns) if one > self._warned_ns]
+        if passed:
+            self._warned_ns = passed[-1]
+            _log.warning("Execution speaks of bars at %s that the signal worker did not; it waits for them.", passed)
+
     def _send(self, instructions: Sequence[Instruction], step: Writes) -> None:
-        stream = keys.orders(self.live.account)
         for instruction in instructions:
-            if isinstance(instruction, Order):
-                self._orders[instruction.client_order_id] = instruction
-                self._left[instruction.client_order_id] = instruction.quantity
-                step.send(stream, instruction.client_order_id, instruction)
-                step.put_order(instruction, OrderStatus.SUBMITTED, at_ns=instruction.created_at)
-            elif isinstance(instruction, Cancel):
-                step.send(stream, f"cancel:{instruction.client_order_id}", instruction)
+            if isinstance(instruction, Order | Cancel):
+                step.send(keys.orders(self.live.account), key_of(instruction), instruction)
+                self._reports.sent(instruction, step)
 
     def _note(self, decision: dict[str, object]) -> None:
-        self.recent = [*self.recent[-199:], decision]
+        self.recent.append(decision)
+        del self.recent[:-200]
 
     def _show(self, *, is_due: bool) -> None:
         """Write heartbeat and snapshot for viewers, a few times a second at most."""

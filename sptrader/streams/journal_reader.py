@@ -94,9 +94,14 @@ class JournalReader:
         rows = self._rows("SELECT seq, stream, stream_id, field, body FROM inputs WHERE seq > ? ORDER BY seq", after)
         return [Input(seq, Entry(stream, id, {field: body})) for seq, stream, id, field, body in rows]
 
-    def unsent(self) -> list[Outgoing]:
-        """Return what is pending, or was being sent when the process ended, in the order of its making."""
-        return self._outbox("WHERE status <> 'sent' ORDER BY seq")
+    def unsent(self, *, after: int = 0) -> list[Outgoing]:
+        """Return what is pending, or was being sent when the process ended, in the order of its making, from behind a sequence
+        number."""
+        return self._outbox("WHERE status <> 'sent' AND seq > ? ORDER BY seq", after)
+
+    def last_sent(self, *, most: int = 10_000) -> list[Outgoing]:
+        """Return the last messages that have arrived, the newest first."""
+        return self._outbox("WHERE status = 'sent' AND stream_id <> '' ORDER BY seq DESC LIMIT ?", most)
 
     def outbox(self) -> list[Outgoing]:
         """Return all that was ever to be sent."""
@@ -157,8 +162,8 @@ class JournalReader:
         with told(self.path, "be read"):
             return self._connection.execute(query, values).fetchall()
 
-    def _outbox(self, rest: str) -> list[Outgoing]:
-        rows = self._rows(f"SELECT seq, stream, key, field, body, status, stream_id FROM outbox {rest}")
+    def _outbox(self, rest: str, *values: object) -> list[Outgoing]:
+        rows = self._rows(f"SELECT seq, stream, key, field, body, status, stream_id FROM outbox {rest}", *values)
         return [Outgoing(seq, stream, key, {field: body}, *state) for seq, stream, key, field, body, *state in rows]
 
     def _orders(self, rest: str, *values: object) -> list[JournalledOrder]:

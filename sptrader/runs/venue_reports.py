@@ -1,0 +1,116 @@
+"""Venue reports: what execution tells an orchestrator, checked against what was asked for, and put to the bar it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+
+from sptrader.errors import StreamError
+from sptrader.model.ids import KILL_ORDER
+from sptrader.model.orders import Cancel, Fill, Instruction, Matched, Order, OrderStatus, OrderUpdate, Report
+from sptrader.runs.again import Writes
+
+MOST_WAITING = 10_000  # reports that wait for their bar; far more than one bar leads to
+
+
+class VenueReports:
+    """The reports that are not booked yet, in their order, and how the orders stand that they speak of."""
+
+    def __init__(self, symbols: Collection[str]) -> None:
+        self._symbols = frozenset(symbols)
+        self._symbol_of: dict[str, str] = {}  # of every order that was sent, or that the venue made for one
+        self._working: dict[str, Order] = {}
+        self._left: dict[str, Decimal] = {}  # of those, what has not filled
+        self._seen: set[str] = set()  # ids of reports: as many as the session's tables have rows
+        self._waiting: list[Report] = []
+
+    def check(self, report: Report) -> None:
+        """Raise `StreamError` for a report that cannot be about this session's orders."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise StreamError(
+                f"{MOST_WAITING:,} reports wait for their bar already; this one is not kept.", key="message"
+            )
+        if isinstance(report, Matched):
+            return
+        order_id = report.client_order_id
+        if report.symbol not in self._symbols:
+            raise StreamError(
+                f"a report is on {report.symbol}; this session trades {', '.join(sorted(self._symbols))}.",
+                key="symbol",
+                value=report.symbol,
+            )
+        known = self._symbol_of.get(order_id)
+        made = report.made if isinstance(report, OrderUpdate) else None
+        is_made = made is not None and (made.client_order_id, made.symbol) == (order_id, report.symbol)
+        if known is None and not (is_made or order_id.startswith(KILL_ORDER)):
+            raise StreamError(
+                f"a report is on order {order_id}, which this session has not sent.",
+                key="client_order_id",
+                value=order_id,
+            )
+        if known is not None and known != report.symbol:
+            raise StreamError(
+                f"a report on {report.symbol} is on order {order_id} of {known}.", key="symbol", value=report.symbol
+            )
+
+    def sent(self, instruction: Instruction, step: Writes) -> None:
+        """Take note of an order that is to be sent."""
+        if isinstance(instruction, Order):
+            order_id = instruction.client_order_id
+            self._symbol_of[order_id] = instruction.symbol
+            self._working[order_id] = instruction
+            self._left[order_id] = instruction.quantity
+            step.put_order(instruction, OrderStatus.SUBMITTED, at_ns=instruction.created_at)
+
+    def take(self, report: Report, step: Writes, *, last_ns: int | None) -> bool:
+        """Keep a report until its bar is booked; False for one that was here before."""
+        if isinstance(report, Matched):
+            is_new = (last_ns is None or report.time_ns > last_ns) and report not in self._waiting
+        else:
+            key = report.fill_id if isinstance(report, Fill) else report.update_id
+            is_new = key not in self._seen
+            self._seen.add(key)
+        if not is_new:
+            return False
+        self._waiting.append(report)
+        if isinstance(report, Fill):
+            step.add_fill(report)
+        if not isinstance(report, Matched):
+            self._symbol_of.setdefault(report.client_order_id, report.symbol)
+            self._stands(report, step)
+        return True
+
+    def until(self, time_ns: int) -> list[Report] | None:
+        """Return what happened on the bars of a time, and forget it; None while that has not all been told."""
+        at = self._waiting.index(Matched(time_ns=time_ns)) if Matched(time_ns=time_ns) in self._waiting else None
+        if at is None:
+            return None
+        found: list[Report] = [report for report in self._waiting[:at] if not isinstance(report, Matched)]
+        # a mark before `time_ns` is of bars that there never were
+        later = [report for report in self._waiting[:at] if isinstance(report, Matched) and report.time_ns > time_ns]
+        self._waiting = [*later, *self._waiting[at + 1 :]]
+        return found
+
+    def passed(self, time_ns: int) -> list[int]:
+        """Return the times before `time_ns` of which the venue speaks: bars that it met and the session was never shown."""
+        return [report.time_ns for report in self._waiting if isinstance(report, Matched) and report.time_ns < time_ns]
+
+    def _stands(self, report: Fill | OrderUpdate, step: Writes) -> None:
+        """Write how the order of a report stands now."""
+        order_id = report.client_order_id
+        known = self._working.get(order_id)
+        if known is None:
+            return  # a child that the venue made
+        status = report.status if isinstance(report, OrderUpdate) else OrderStatus.FILLED
+        if isinstance(report, Fill):
+            self._left[order_id] = left = self._left[order_id] - report.quantity
+            status = OrderStatus.PARTIALLY_FILLED if left > 0 else OrderStatus.FILLED
+        filled = known.quantity - self._left[order_id]
+        if status.is_final:
+            del self._working[order_id], self._left[order_id]
+        step.put_order(known, status, at_ns=report.time, filled=filled, reason=report.reason)
+
+
+def key_of(instruction: Order | Cancel) -> str:
+    """Return under which key the outbox keeps an instruction."""
+    return f"cancel:{instruction.client_order_id}" if isinstance(instruction, Cancel) else instruction.client_order_id

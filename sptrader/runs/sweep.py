@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sptrader.data.fingerprint import content_hash
 from sptrader.data.load import load_bars
 from sptrader.data.resample import resample
-from sptrader.errors import RunError, did_you_mean
+from sptrader.errors import RunError, SptraderError, did_you_mean
 from sptrader.jit import sources_digest
 from sptrader.model.bars import bars_facts
 from sptrader.model.period import TimeLike, period_ns, time_text
@@ -203,14 +203,25 @@ class _Job:
         for number in numbers.tolist():
             by_market.setdefault(self.task.market(number), []).append(number)
         for market, own in by_market.items():
-            ready = self._prepared.get(market)
+            ready = self._ready(market, own)
             if ready is None:
-                ready = self._prepared[market] = self.task.prepared(own[0])
+                continue  # all of them failed: nothing was tried
             trials = [trial_of(ready, self.task.parameters(number)) for number in own]
             try:
                 count_trials(data_of(ready), trials)
             except RunError as error:
                 self.warnings[f"trials were not counted: {error}"] = None
+
+    def _ready(self, market: tuple[str, str], numbers: list[int]) -> Prepared | None:
+        """What the runs of a market need, made with the first of its combinations that can run."""
+        for number in numbers:
+            if market in self._prepared:
+                break
+            try:
+                self._prepared[market] = self.task.prepared(number)
+            except SptraderError:
+                continue
+        return self._prepared.get(market)
 
 
 def _search(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from sptrader.plots.display import figure_json
 from sptrader.plots.theme import DARK, LIGHT
 from sptrader.runs.page import plotly_script
-from sptrader.runs.section import figure_json
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

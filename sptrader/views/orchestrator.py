@@ -16,6 +16,7 @@ from sptrader.views.desk import Desk, answer_anytime
 from sptrader.views.flow import OrderFlow
 from sptrader.views.guard import Guard
 from sptrader.views.header import Header
+from sptrader.views.live import LivePort, LiveWatch
 from sptrader.views.look import classed, column, html, show, style_sheet
 from sptrader.views.performance import Performance
 from sptrader.views.risk import Risk
@@ -42,8 +43,13 @@ class Orchestrator:
     tables. `page.close()` ends the page's thread.
     """
 
-    def __init__(self, strategy: str | Path | None = None, *, runs: str | Path = "runs") -> None:
-        """Open the page on the current folder, with `strategy` (a file, or a known name) chosen."""
+    def __init__(
+        self, strategy: str | Path | None = None, *, runs: str | Path = "runs", live: LivePort | None = None
+    ) -> None:
+        """Open the page on the current folder, with `strategy` (a file, or a known name) chosen.
+
+        Without a `live` port the modes paper and live are disabled and say why.
+        """
         self.run: Run | None = None
         folder = self._runs = Path(runs).resolve()
         self._guard = Guard()
@@ -74,6 +80,8 @@ class Orchestrator:
         style = html(style_sheet())
         show(style, False)
         self.view = column(style, self._header.view, self._guard.view, body, classes=["sp-page"])
+        self._live = live
+        self._watch = None if live is None else LiveWatch(self._desk, self._header, live)
         self._desk.root = self.view
         self._desk.start()
         self._desk.do(self._sweeps.runner.reattach)
@@ -129,12 +137,19 @@ class Orchestrator:
     def _chosen(self, strategy: Strategy) -> None:
         self._guard.clear()
         self._sweeps.choose(strategy)
+        if self._live is not None:
+            self._header.offer(self._live.reasons(), account=self._live.account(strategy.source_path))
 
     def _mode_changed(self, mode: str, account: str) -> None:
+        """A confirmed mode: paper and live start their session, backtest leaves one that runs to the emergency stop."""
         self._guard.clear()
+        if self._live is not None and mode != "backtest":
+            self._desk.do(self._live.start, self._setup.request(), mode, account)
 
     def _stop(self) -> None:
-        self._guard.clear()
+        """The emergency stop: at once, in the thread that heard it."""
+        if self._watch is not None:
+            self._guard.run(self._watch.stop)
 
 
 def _warm_figures() -> None:

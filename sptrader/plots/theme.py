@@ -80,7 +80,10 @@ def theme_named(name: str) -> Theme:
 
 
 def themed(figure: Figure, theme: Theme, *, height: int, title: str = "") -> Figure:
-    """Dress `figure` in `theme`, `height` pixels tall, and return it."""
+    """Dress `figure` in `theme`, `height` pixels tall, and return it, as a `Chart`."""
+    from sptrader.plots.chart import Chart
+
+    figure.__class__ = Chart  # a copy would check all of its data again
     margin = {**MARGIN, "t": 60 if title else MARGIN["t"]}
     figure.update_layout(template=_template(theme.name), height=height, margin=margin)
     if title:

@@ -15,11 +15,11 @@ import pandas as pd
 from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.plots.compare import comparison_figure
+from sptrader.plots.display import figure_json
 from sptrader.plots.parts import Doubt, head_part, part, table_part, verdict_part
 from sptrader.runs.page import INLINE, heading_part, page, plot_part
 from sptrader.runs.report import write_page
 from sptrader.runs.run import Run
-from sptrader.runs.section import figure_json
 
 MOST = len(ascii_uppercase)
 _SHORT = 12  # of a hash: enough to see that it differs

@@ -14,8 +14,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from sptrader.plots.display import STAY_HERE
 from sptrader.plots.parts import STYLE
-from sptrader.runs.section import STAY_HERE
 
 BESIDE = "beside"
 INLINE = "inline"

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from sptrader.performance.definitions import DEFINITIONS, metric_text
+from sptrader.plots.display import figure_json
 from sptrader.plots.parts import Card, Doubt, cards_part, facts_part, head_part, part, table_part, verdict_part
 from sptrader.runs.bundle import SWEEP_PAGE, Bundle, BundledRun, bundle_part, bundled_sweep
 from sptrader.runs.overfit import Overfit
 from sptrader.runs.page import INLINE, heading_part, page, plot_part
 from sptrader.runs.report import check_place, data_part, write_page
 from sptrader.runs.reported import Trials
-from sptrader.runs.section import figure_json
 from sptrader.runs.space import Space
 
 if TYPE_CHECKING:

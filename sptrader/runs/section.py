@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sptrader.plots.display import PLOTLY_MIME, figure_json
 from sptrader.plots.parts import STYLE
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 METRICS_MIME = "application/vnd.sptrader.metrics+json"
-PLOTLY_MIME = "application/vnd.plotly.v1+json"
-# Plotly's own button to share a chart uploads it to its maker's servers.
-STAY_HERE = {"showSendToCloud": False, "plotlyServerURL": ""}
-PLOTLY_CONFIG = {
-    "responsive": True,
-    "displaylogo": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
-    **STAY_HERE,
-}
 
 
 @dataclass(frozen=True)
@@ -57,9 +48,3 @@ class Look:
     title: str
     theme: str
     symbol: str
-
-
-def figure_json(figure: Figure) -> dict[str, Any]:
-    """Return a figure as plain JSON data with our display settings, as a notebook stores it."""
-    plain: dict[str, Any] = json.loads(figure.to_json())
-    return {**plain, "config": PLOTLY_CONFIG}

@@ -10,11 +10,12 @@ from sptrader.errors import RunError, did_you_mean
 from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.performance.intervals import Interval
 from sptrader.plots.decimate import frame_times
+from sptrader.plots.display import PLOTLY_MIME, figure_json
 from sptrader.plots.parts import Card, Doubt, cards_part, head_part, part, verdict_part
 from sptrader.runs.doctor import Finding, diagnose
 from sptrader.runs.figures import run_figure
 from sptrader.runs.reported import ReportedRun
-from sptrader.runs.section import METRICS_MIME, PLOTLY_MIME, Look, Section, figure_json
+from sptrader.runs.section import METRICS_MIME, Look, Section
 from sptrader.runs.section_tables import (
     decisions_section,
     interval_text,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS
+from sptrader.plots.display import figure_json
 from sptrader.runs.bundle import RUN_PAGE, SWEEP_PAGE, Bundle, BundledRun, file_hashes, read_bundle, sweep_hashes
 from sptrader.runs.page import BESIDE, INLINE, page, plot_part, shared_script
 from sptrader.runs.pieces import FOR_PROGRAMS, Place, page_pieces
@@ -20,7 +21,6 @@ from sptrader.runs.reopen import load_run
 from sptrader.runs.report import data_part, run_page
 from sptrader.runs.report_sweep import sweep_page
 from sptrader.runs.run import Run
-from sptrader.runs.section import figure_json
 from sptrader.runs.sections import SECTIONS, section
 from sptrader.runs.store import TABLES
 from sptrader.runs.sweep_result import load_sweep

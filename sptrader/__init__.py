@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sptrader.errors import SptraderError
     from sptrader.runs.backtest import backtest
     from sptrader.runs.batch import Batch, batch
+    from sptrader.runs.live_replay import live
     from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
     from sptrader.runs.sweep import sweep
@@ -42,6 +43,7 @@ _HOMES = {
     "batch": "runs.batch",
     "check_bars": "data.checks",
     "indicator": "components.contract",
+    "live": "runs.live_replay",
     "load_bars": "data.load",
     "load_data_from_env": "data.env",
     "load_run": "runs.reopen",
@@ -56,8 +58,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "Orchestrator",
     "Batch",
+    "Orchestrator",
     "QualityReport",
     "Range",
     "Run",
@@ -69,6 +71,7 @@ __all__ = [
     "batch",
     "check_bars",
     "indicator",
+    "live",
     "load_bars",
     "load_data_from_env",
     "load_run",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, batch, components, data, lab, report, runs, strategies, sweep, workspace
+from sptrader.cli import backtest, batch, components, data, lab, live, report, runs, strategies, sweep, workspace
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -39,6 +39,9 @@ app.command("sweep")(sweep.sweep)
 app.command("batch")(batch.batch)
 app.command("report")(report.report)
 app.command("verify")(report.verify)
+app.command("live")(live.live)
+app.command("feed")(live.feed)
+app.command("execute")(live.execute)
 app.command("lab")(lab.lab)
 app.command("app")(workspace.app)
 app.command("init")(workspace.init)

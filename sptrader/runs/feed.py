@@ -44,7 +44,14 @@ class ReplayFeed:
 
     role = "feed"
 
-    def __init__(self, streams: Streams, frames: Mapping[str, pd.DataFrame], *, speed: float = MAX) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        speed: float = MAX,
+        tiers: Mapping[str, str] | None = None,
+    ) -> None:
         self._streams, self._speed = streams, speed
         self._facts = {symbol: bars_facts(frame) for symbol, frame in frames.items()}
         self._names = {s: keys.bars(s, known.timeframe) for s, known in self._facts.items()}
@@ -53,7 +60,7 @@ class ReplayFeed:
         self._length_ns = make_timeframe(next(iter(self._facts.values())).timeframe).ns
         self._clock = LiveClock()
         for symbol, known in self._facts.items():
-            streams.set(keys.facts(symbol, known.timeframe), encode_facts(known))
+            streams.set(keys.facts(symbol, known.timeframe), encode_facts(known, (tiers or {}).get(symbol, "")))
         self._said = {symbol: _last_said(streams, name) for symbol, name in self._names.items()}
         self._at = int(np.searchsorted(self._times, min(said for said, _ in self._said.values()), side="right"))
         self._has_ended = all(is_end for _, is_end in self._said.values())

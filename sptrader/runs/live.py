@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from sptrader.streams import keys
 from sptrader.streams.redis import RedisStreams
 
 IDLE_MS = 50  # how long a part waits for something to do
+PUBLISHERS = ("feed", "worker")
 
 
 @contextmanager
@@ -80,35 +80,22 @@ def make_parts(
 def work(parts: Sequence[Part], *, stop: threading.Event, progress: Callable[[], None] | None = None) -> bool:
     """Let the parts work in turn until all are over, or `stop` is set; return whether they are over.
 
-    A single part waits for its streams; several of one process look after each other's work at once.
+    A single part waits for its streams; several of one process look after each other's work at once, and do not ask
+    again those that only publish and have published all. `progress` is called between two rounds.
     """
     is_single = len(parts) == 1
     while not stop.is_set():
         is_busy = False
         for part in parts:
-            is_busy = part.step(IDLE_MS if is_single else 0) or is_busy
+            if not (part.is_over and part.role in PUBLISHERS):
+                is_busy = part.step(IDLE_MS if is_single else 0) or is_busy
         if progress is not None:
             progress()
-        if all(part.is_over for part in parts) and not is_busy:
+        if not is_busy and all(part.is_over for part in parts):
             return True
-        if not is_busy and not is_single:
+        if (not is_busy and not is_single) or (not is_busy and parts[0].role == "feed"):
             stop.wait(IDLE_MS / 1000)
     return False
-
-
-@contextmanager
-def stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGINT set: the parts end after the step they are in."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def facts_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, BarsFacts]:
@@ -118,8 +105,8 @@ def facts_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, BarsFacts]:
 
 def announced_facts(
     streams: Streams, symbols: Sequence[str], timeframe: str, *, wait_s: float, stop: threading.Event
-) -> dict[str, BarsFacts]:
-    """Return what the feed says of the bars of `symbols`, waiting for it up to `wait_s` seconds."""
+) -> dict[str, tuple[BarsFacts, str]]:
+    """Return what the feed says of the bars of `symbols`, and their tiers, waiting for it up to `wait_s` seconds."""
     clock = LiveClock()
     until_s = clock.elapsed_s() + wait_s
     while True:
@@ -136,8 +123,16 @@ def announced_facts(
             )
 
 
-def live_run(desk: OrchestratorDesk, *, began_s: float, seed: int = 0) -> Run:
-    """Return what a session made as a run: the same tables as a backtest of the same bars."""
+def live_run(
+    desk: OrchestratorDesk,
+    *,
+    began_s: float,
+    seed: int = 0,
+    end: str = "",
+    warnings: tuple[str, ...] = (),
+    trials_of: Sequence[str] = (),
+) -> Run:
+    """Return what a session made as a run: the same tables as a backtest of the same bars, which ended at `end`."""
     clock, live = LiveClock(), desk.live
     outcome = desk.outcome()
     setting = live.setting
@@ -146,7 +141,7 @@ def live_run(desk: OrchestratorDesk, *, began_s: float, seed: int = 0) -> Run:
         cash=setting.cash,
         currency=setting.currency,
         start="" if setting.start_ns is None else time_text(setting.start_ns),
-        end="",
+        end=end,
         seed=seed,
         parameters=dict(live.plan.parameters),
     )
@@ -157,4 +152,5 @@ def live_run(desk: OrchestratorDesk, *, began_s: float, seed: int = 0) -> Run:
         wall_time_s=clock.elapsed_s() - began_s,
         made_at_ns=clock.now_ns(),
     )
-    return Run(outcome, config, provenance, strategy=live.strategy)
+    provenance["trials_of"] = list(trials_of)
+    return Run(outcome, config, provenance, strategy=live.strategy, warnings=warnings)

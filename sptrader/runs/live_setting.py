@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sptrader.components.loader import registry
-from sptrader.errors import RunError
+from sptrader.errors import RunError, StreamError
 from sptrader.model.bars import BarsFacts
 from sptrader.model.ids import PAPER
 from sptrader.model.instrument import instrument
@@ -113,11 +113,16 @@ def plan_digest(plan: Plan, cash: float, currency: str, start_ns: int | None) ->
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def encode_facts(facts: BarsFacts) -> bytes:
-    """Return what is known of bars as the bytes of their key."""
-    return json.dumps(asdict(facts)).encode()
+def encode_facts(facts: BarsFacts, tier: str = "") -> bytes:
+    """Return what is known of bars, with the tier that their checks gave them, as the bytes of their key."""
+    return json.dumps({**asdict(facts), "tier": tier}).encode()
 
 
-def decode_facts(body: bytes) -> BarsFacts:
-    """Return what a feed said of its bars."""
-    return BarsFacts(**json.loads(body))
+def decode_facts(body: bytes) -> tuple[BarsFacts, str]:
+    """Return what a feed said of its bars, and their tier; raises `StreamError` for what is no such fact."""
+    try:
+        told = json.loads(body)
+        tier = str(told.pop("tier", ""))
+        return BarsFacts(**told), tier or "unchecked"
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StreamError(f"what the server says of the bars cannot be read: {error}.", key="facts") from error

@@ -12,6 +12,7 @@ from sptrader.orchestrator.columns import make_columns
 from sptrader.orchestrator.tail import Tail
 from sptrader.runs.bar_streams import BarStreams
 from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.part import Pulse
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, encode
 
@@ -32,6 +33,7 @@ class SignalWorker:
         self._waiting: dict[str, list[BarMessage]] = {symbol: [] for symbol in setting.facts}
         self._published = _published(streams, live.plan_id)
         self._is_over = False
+        self._pulse = Pulse(streams, live.account, self.role)
         self.counters: dict[str, int] = {"bars": 0, "published": 0, "events": 0, "duplicates": 0}
 
     @property
@@ -50,6 +52,7 @@ class SignalWorker:
             self._waiting[bar.symbol].append(bar)
         if found:
             self._publish()
+        self._pulse.beat(self.counters)
         return bool(found)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@
     heartbeat:{account}:{role}     key      a process lives; expires
     facts:{symbol}:{timeframe}     key      what the feed says of its bars: their basis, session, source
     kill:{account}                 key      the kill switch: there while it is latched
+    stop:{account}                 key      when the account's processes were asked to end; expires
 
 The last column names the one field that an entry has (`codec.py`).
 """
@@ -70,6 +71,11 @@ def facts(symbol: str, timeframe: str) -> str:
 def kill(account: str) -> str:
     """Return the key of an account's kill switch."""
     return _key("kill", account=account)
+
+
+def stop(account: str) -> str:
+    """Return the key of the time at which an account's processes were asked to end."""
+    return _key("stop", account=account)
 
 
 def _key(kind: str, **parts: str) -> str:

@@ -1,0 +1,89 @@
+"""Arming: what a session with real money will trade and with which limits, and what must be so before it may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from sptrader.errors import DataError, RunError
+from sptrader.model.ports import Broker
+from sptrader.runs.brokers import find_broker
+from sptrader.runs.live_setting import LiveSetting
+from sptrader.strategy.spec import Risk
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a session will do, for a person to read before it may: `limits` by name, as the strategy words them."""
+
+    strategy: str
+    account: str
+    broker: str
+    symbols: tuple[str, ...]
+    timeframe: str
+    parameters: Mapping[str, object]
+    limits: Mapping[str, str]
+
+    def lines(self) -> list[str]:
+        """Return the terms as lines of text."""
+        words = {
+            "strategy": self.strategy,
+            "account": f"{self.account} at {self.broker}",
+            "instruments": f"{', '.join(self.symbols)}, {self.timeframe} bars",
+            "parameters": ", ".join(f"{name}={value}" for name, value in self.parameters.items()) or "none",
+            **{f"limit {name}": value for name, value in self.limits.items()},
+        }
+        return [f"{name:24} {value}" for name, value in words.items()]
+
+
+def terms(live: LiveSetting) -> Terms:
+    """Return what a session will do; a limit that is not set says so."""
+    strategy, plan = live.strategy, live.plan
+    risk = plan.risk
+    limits = {field.name: _limit(getattr(risk, field.name)) for field in fields(Risk)}
+    return Terms(
+        strategy=f"{strategy.name} {strategy.version} ({live.plan_id})",
+        account=live.account,
+        broker=strategy.live.broker,
+        symbols=plan.symbols,
+        timeframe=plan.timeframe,
+        parameters=dict(plan.parameters),
+        limits=limits,
+    )
+
+
+def armed_broker(live: LiveSetting, *, armed: str | None, tiers: Mapping[str, str]) -> Broker:
+    """Return the broker of a session that may trade real money.
+
+    Raises `RunError` when `armed` does not name its account, `DataError` for bars that passed no checks, and `BrokerError`
+    where there is no such broker.
+    """
+    if armed is None:
+        raise RunError(
+            f"live trading must be armed: after reading the limits say --arm {live.account}.", key="arm", value=armed
+        )
+    if armed != live.account:
+        raise RunError(
+            f"--arm was '{armed}', but the session's account is '{live.account}'; arm the account that is to trade.",
+            key="arm",
+            value=armed,
+        )
+    unchecked = [symbol for symbol in live.setting.facts if tiers.get(symbol, "unchecked") == "unchecked"]
+    if unchecked:
+        raise DataError(
+            f"the bars of {', '.join(unchecked)} are unchecked; live trading takes checked or verified ones "
+            "(`sptrader data validate` checks them).",
+            key="tier",
+            value="unchecked",
+        )
+    if live.plan.risk.max_order_notional is None:
+        raise RunError(
+            f"{live.strategy.source_path}: live trading needs risk.max_order_notional, the largest order in account currency.",
+            path=live.strategy.source_path,
+            key="risk.max_order_notional",
+        )
+    return find_broker(live.strategy.live.broker)(live.account)
+
+
+def _limit(value: object) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,94 @@
+"""Leftovers: what an earlier session of an account has left on a server, and taking it away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from sptrader.clock import LiveClock
+from sptrader.errors import RunError, StreamError
+from sptrader.model.messages import Heartbeat
+from sptrader.model.ports import Streams
+from sptrader.runs.part import STALE_S
+from sptrader.streams import keys
+from sptrader.streams.codec import decode_body
+
+FEED = "feed"  # the account under which feeds tell that they live
+
+
+def heartbeats(streams: Streams, account: str | None = None) -> list[Heartbeat]:
+    """Return the heartbeats of an account's processes, or of all; the feeds' are under the account `feed`."""
+    found = []
+    for name in streams.keys("heartbeat:*" if account is None else keys.heartbeat(account, "*")):
+        body = streams.get(name)
+        message = None if body is None else decode_body("heartbeat", body)
+        if isinstance(message, Heartbeat):
+            found.append(message)
+    return found
+
+
+def is_fresh(beat: Heartbeat) -> bool:
+    """Whether a heartbeat is of a process that lives."""
+    return LiveClock().now_ns() - beat.at_ns < STALE_S * 1e9
+
+
+def read_snapshot(streams: Streams, account: str) -> dict[str, object] | None:
+    """Return the orchestrator's last snapshot of an account; None where there is none."""
+    body = streams.get(keys.state(account))
+    try:
+        return None if body is None else msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise StreamError(f"the snapshot of account '{account}' cannot be read: {error}.", key="state") from error
+
+
+def require_new(streams: Streams, account: str) -> None:
+    """Refuse to begin a session of an account whose streams hold one that is not over."""
+    alive = [beat for beat in heartbeats(streams, account) if is_fresh(beat)]
+    before = read_snapshot(streams, account)
+    is_over = before is None or bool(before.get("is_over"))
+    if alive and not is_over:
+        raise RunError(
+            f"account '{account}' is traded on this server by process {alive[0].pid} on {alive[0].host} "
+            f"({alive[0].role}); stop it first, or take another --account.",
+            key="account",
+            value=account,
+        )
+    if not is_over and streams.length(keys.orders(account)) > 0:
+        raise RunError(
+            f"this server holds a session of account '{account}' that was not finished; go on with its --folder, give it "
+            f"up with `sptrader live-forget --account {account}`, or take another --account.",
+            key="account",
+            value=account,
+        )
+
+
+def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = ()) -> list[str]:
+    """Take an account's streams and keys from the server, with the bars (symbol, timeframe) named; return their names.
+
+    The stream of signals, which all sessions share, goes only when no other session lives.
+    """
+    names = [keys.orders(account), keys.fills(account), keys.control(account), keys.state(account), keys.stop(account)]
+    feeds = {beat.role for beat in heartbeats(streams, FEED) if is_fresh(beat)}
+    for symbol, timeframe in bars:
+        if feed_role([symbol], timeframe) in feeds:
+            raise RunError(
+                f"a feed publishes {symbol} {timeframe} on this server; stop it first, or let the session follow it: leave out "
+                "--replay.",
+                key="replay",
+                value=symbol,
+            )
+        names += [keys.bars(symbol, timeframe), keys.facts(symbol, timeframe)]
+    others = {beat.account for beat in heartbeats(streams) if is_fresh(beat)} - {account, FEED}
+    if not others:
+        names.append(keys.SIGNALS)
+    there = [name for name in names if name in set(streams.keys("*"))]
+    for name in there:
+        streams.delete(name)
+        streams.delete(keys.deadletter(name))
+    return there
+
+
+def feed_role(symbols: Iterable[str], timeframe: str) -> str:
+    """Return the name under which a feed of these bars tells that it lives."""
+    return "+".join(symbols) + f"-{timeframe}"

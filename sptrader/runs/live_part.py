@@ -1,0 +1,134 @@
+"""Live part: one part of a session, or all that follow a feed, in a process of its own; they meet on one server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sptrader.clock import LiveClock
+from sptrader.data.load import TIER
+from sptrader.errors import RunError
+from sptrader.model.messages import Heartbeat
+from sptrader.runs.feed import ReplayFeed
+from sptrader.runs.leftovers import FEED, feed_role, heartbeats, is_fresh, require_new
+from sptrader.runs.live import connected, live_run, make_parts, work
+from sptrader.runs.live_replay import close
+from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
+from sptrader.runs.part import Pulse
+from sptrader.runs.run import Run
+from sptrader.runs.sessions import registered, sessions_folder
+from sptrader.runs.stopping import StopKey
+from sptrader.streams import keys
+from sptrader.streams.redis import RedisStreams
+
+ALL = ("worker", "execution", "orchestrator")
+ROLES = (*ALL, "all")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process did: the run so far where it had the orchestrator and a bar was traded, whether it was over, and what
+    each part counted."""
+
+    run: Run | None
+    is_over: bool
+    folder: Path | None
+    counters: Mapping[str, Mapping[str, int]]
+
+
+def session_folder(live_account: str, strategy: str) -> Path:
+    """Return the folder of a session that was given none: the same at every start, so that a restart goes on."""
+    return sessions_folder() / f"{live_account}-{strategy}"
+
+
+def work_parts(
+    part: str,
+    live: LiveSetting,
+    *,
+    redis_url: str,
+    folder: Path,
+    stop: threading.Event,
+    adopt: bool = False,
+    warnings: tuple[str, ...] = (),
+) -> Work:
+    """Do one part of a session, or `all` but the feed, until the bars end or `stop` is set.
+
+    Raises `RunError` where the server holds another session of the account than the folder.
+    """
+    if part not in ROLES:
+        raise RunError(f"part was '{part}'; allowed are {', '.join(ROLES)}.", key="part", value=part)
+    roles = ALL if part == "all" else (part,)
+    began_s = LiveClock().elapsed_s()
+    with connected(redis_url, folder) as (streams, url):
+        _require_free(streams, live.account, roles)
+        if "orchestrator" in roles and not (folder / JOURNAL).exists():
+            require_new(streams, live.account)
+        named = {"account": live.account, "mode": live.mode, "strategy": live.strategy.name}
+        with registered(**named, folder=folder, url=url, is_private=False, roles=roles):
+            parts = make_parts(roles, streams, live, folder, adopt=adopt)
+            key = StopKey(streams, live.account, stop)
+            try:
+                is_over = work(parts, stop=stop, progress=key.look)
+                desks = [one for one in parts if isinstance(one, OrchestratorDesk)]
+                has_run = bool(desks) and desks[0].session.last_ns is not None
+                run = live_run(desks[0], began_s=began_s, warnings=warnings) if has_run else None
+            finally:
+                close(parts, streams, live.account)
+    return Work(run, is_over, folder, {one.role: dict(one.counters) for one in parts})
+
+
+def work_feed(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    speed: float,
+    redis_url: str,
+    stop: threading.Event,
+    progress: Callable[[int], None] | None = None,
+) -> Work:
+    """Publish bars until they end or `stop` is set; goes on behind what the streams hold."""
+    with connected(redis_url, Path()) as (streams, _):
+        timeframes = sorted({str(frame.attrs["sptrader.timeframe"]) for frame in frames.values()})
+        if len(timeframes) > 1:
+            raise RunError(
+                f"the bars were of different timeframes ({', '.join(timeframes)}); allowed is one.", key="bars"
+            )
+        role = feed_role(frames, timeframes[0])
+        running = [beat for beat in heartbeats(streams, FEED) if beat.role == role and is_fresh(beat)]
+        if running:
+            raise _taken(running[0], f"a feed of {', '.join(frames)} {timeframes[0]}")
+        feed = ReplayFeed(
+            streams, frames, speed=speed, tiers={s: str(frame.attrs.get(TIER, "")) for s, frame in frames.items()}
+        )
+        pulse, key = Pulse(streams, FEED, role), StopKey(streams, FEED, stop)
+
+        def look() -> None:
+            key.look()
+            pulse.beat(feed.counters)
+            if progress is not None:
+                progress(feed.counters["published"])
+
+        try:
+            is_over = work([feed], stop=stop, progress=look)
+        finally:
+            streams.delete(keys.heartbeat(FEED, role))
+    return Work(None, is_over, None, {"feed": dict(feed.counters)})
+
+
+def _require_free(streams: RedisStreams, account: str, roles: Sequence[str]) -> None:
+    """Refuse a part that another process does already."""
+    for beat in heartbeats(streams, account):
+        if beat.role in roles and is_fresh(beat):
+            raise _taken(beat, f"the {beat.role} of account '{account}'")
+
+
+def _taken(beat: Heartbeat, what: str) -> RunError:
+    return RunError(
+        f"{what} runs already on this server: process {beat.pid} on {beat.host}; stop it first.",
+        key="pid",
+        value=beat.pid,
+    )

@@ -1,0 +1,213 @@
+"""Live over recorded bars: feed, worker, execution and orchestrator in one process, and the run that comes of it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from sptrader.clock import LiveClock
+from sptrader.data.load import TIER, cut
+from sptrader.errors import RunError
+from sptrader.model.bars import times_ns
+from sptrader.model.ids import PAPER
+from sptrader.model.period import TimeLike, time_text
+from sptrader.model.ports import Streams
+from sptrader.runs.feed import speed_of
+from sptrader.runs.leftovers import forget, require_new
+from sptrader.runs.live import connected, facts_of, live_run, make_parts, work
+from sptrader.runs.live_setting import make_live_setting
+from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
+from sptrader.runs.part import Part
+from sptrader.runs.prepare import Bars, Prepared, prepare
+from sptrader.runs.run import Run
+from sptrader.runs.sessions import registered, sessions_folder
+from sptrader.runs.stopping import StopKey, stopping
+from sptrader.runs.trials import data_of
+from sptrader.strategy.strategy import Strategy
+from sptrader.streams import keys
+
+if TYPE_CHECKING:
+    from sptrader.streams.redis import RedisStreams
+
+ROLES = ("feed", "worker", "execution", "orchestrator")
+Progress = Callable[[int, int, OrchestratorDesk], None]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay came to: the `run` so far (None before the first bar), and whether all of its bars were traded.
+
+    `folder` is the session's, to go on with; None where it is over and was nobody's, and is gone.
+    """
+
+    run: Run | None
+    is_over: bool
+    folder: Path | None
+    n_bars: int
+
+
+def live(
+    strategy: Strategy | str | Path,
+    bars: Bars = None,
+    *,
+    params: Mapping[str, object] | None = None,
+    cash: float | None = None,
+    currency: str | None = None,
+    start: TimeLike | None = None,
+    end: TimeLike | None = None,
+    symbols: Sequence[str] | None = None,
+    speed: str = "max",
+    account: str = PAPER,
+    max_age_s: float | None = None,
+    redis_url: str | None = None,
+    folder: str | Path | None = None,
+) -> Run:
+    """Trade `strategy` on paper over recorded `bars` as they arrive on a stream server, and return the run.
+
+    Everything is as in `sp.backtest`, and so are the run's tables, byte for byte; only who fills the orders differs.
+    `speed` is `max`, `realtime`, or how many times faster than the bars came (`60x`). `redis_url` names a running server,
+    else a private one is started and ended. `folder` keeps the session, and goes on with one that was interrupted.
+    Interrupting it gives the run so far.
+    """
+    ready = prepare(strategy, bars, params=params, cash=cash, currency=currency, start=start, end=end, symbols=symbols)
+    with stopping() as stop:
+        done = replay(
+            ready,
+            speed=speed,
+            account=account,
+            max_age_s=max_age_s,
+            redis_url=redis_url,
+            folder=None if folder is None else Path(folder),
+            stop=stop,
+        )
+    if done.run is None:
+        raise RunError("the session was stopped before its first bar.", key="bars", is_failure=True)
+    return done.run
+
+
+def replay(
+    ready: Prepared,
+    *,
+    speed: str = "max",
+    account: str = PAPER,
+    max_age_s: float | None = None,
+    redis_url: str | None = None,
+    folder: Path | None = None,
+    stop: threading.Event,
+    progress: Progress | None = None,
+    adopt: bool = False,
+) -> Replay:
+    """Trade what was prepared on paper until its bars end or `stop` is set; a session without a `folder` begins anew.
+
+    Raises `RunError` where the server holds a session of the account that was not finished.
+    """
+    began_s = LiveClock().elapsed_s()
+    pace = speed_of(speed)
+    frames = {symbol: cut(frame, None, ready.end_ns) for symbol, frame in ready.frames.items()}
+    setting = make_live_setting(
+        ready.strategy,
+        facts_of(frames),
+        symbols=ready.plan.symbols,
+        params=dict(ready.plan.parameters),
+        cash=ready.cash,
+        currency=ready.currency,
+        start=None if ready.start_ns is None else time_text(ready.start_ns),
+        account=account,
+        max_age_s=max_age_s,
+    )
+    place = _new_folder(account) if folder is None else folder
+    is_new = not (place / JOURNAL).exists()
+    is_over, run, n_bars = False, None, 0
+    try:
+        with connected(redis_url, place) as (streams, url):
+            if is_new:
+                require_new(streams, account)
+                forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames])
+            named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
+            with registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)):
+                parts = make_parts(ROLES, streams, setting, place, frames=frames, speed=pace, adopt=adopt)
+                desk = _desk(parts)
+                try:
+                    watch = _watch(streams, account, stop, desk, _n_times(frames), progress)
+                    is_over = work(parts, stop=stop, progress=watch)
+                    n_bars = desk.session.done
+                    if desk.session.last_ns is not None:
+                        end = "" if ready.end_ns is None else time_text(ready.end_ns)
+                        run = live_run(
+                            desk,
+                            began_s=began_s,
+                            end=end,
+                            warnings=(*ready.notes, *tier_notes(frames)),
+                            trials_of=data_of(ready),
+                        )
+                finally:
+                    close(parts, streams, account)
+    finally:
+        if folder is None and (is_over or n_bars == 0):
+            shutil.rmtree(place, ignore_errors=True)
+    if is_over and run is None:
+        raise RunError("no bar was traded: the bars ended before the start.", key="start")
+    return Replay(run, is_over, None if folder is None and (is_over or n_bars == 0) else place, n_bars)
+
+
+def close(parts: Sequence[Part], streams: Streams, account: str) -> None:
+    """Let go of the parts' files, and say no longer that they live."""
+    for part in parts:
+        part.close()
+    for part in parts:
+        streams.delete(keys.heartbeat(account, part.role))
+
+
+def tier_notes(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return what a trader should know of bars whose checks warned."""
+    doubtful = [symbol for symbol, frame in frames.items() if frame.attrs.get(TIER) == "checked"]
+    return tuple(
+        f"the bars of {symbol} are of tier checked: their checks warned (`sptrader data validate` lists it)."
+        for symbol in doubtful
+    )
+
+
+def _watch(
+    streams: RedisStreams,
+    account: str,
+    stop: threading.Event,
+    desk: OrchestratorDesk,
+    n_total: int,
+    progress: Progress | None,
+) -> Callable[[], None]:
+    key = StopKey(streams, account, stop)
+
+    def look() -> None:
+        key.look()
+        if progress is not None:
+            progress(desk.session.done, n_total, desk)
+
+    return look
+
+
+def _desk(parts: Sequence[Part]) -> OrchestratorDesk:
+    return next(part for part in parts if isinstance(part, OrchestratorDesk))
+
+
+def _n_times(frames: Mapping[str, pd.DataFrame]) -> int:
+    """How many times of the clock the bars of all instruments have together."""
+    return len(np.unique(np.concatenate([times_ns(frame) for frame in frames.values()])))
+
+
+def _new_folder(account: str) -> Path:
+    root = sessions_folder()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{account}-", dir=root))
+    except OSError as error:
+        raise RunError(
+            f"no folder for the session can be made in {root}: {error.strerror}; give --folder.", path=root
+        ) from error

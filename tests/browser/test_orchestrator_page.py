@@ -21,7 +21,8 @@ DRAWN = (
     "() => [...document.querySelectorAll('.sp-chart .main-svg:first-child')].filter((s) => s.clientWidth > 0).length"
 )
 TABS = ("Performance", "Signals", "Order flow", "Risk", "Orders", "Sweep", "System")
-PRICE = "() => [...document.querySelectorAll('.sp-chart')].find((c) => c.getAttribute('aria-label').startsWith('price') && c.clientWidth)"
+PRICE = """() => [...document.querySelectorAll('.sp-chart')].find((c) =>
+  c.getAttribute('aria-label').startsWith('price') && c.clientWidth && !c.closest('.sp-why'))"""
 ZOOM = f"""() => {{ const chart = ({PRICE})();
   chart.emit('plotly_relayout', {{'xaxis.range[0]': '2017-03-06', 'xaxis.range[1]': '2017-03-09'}}); }}"""
 BUSY = "() => window.__notebook.content.widgets[1].model.executionState !== 'idle'"
@@ -69,7 +70,7 @@ def workspace(tmp_path_factory):
     (root / "components" / "indicators" / "sleepy.py").write_text(SLEEPY)
     (root / "strategies" / "sleeper.yaml").write_text(SLEEPER)
     write_notebook(root / "page.ipynb", PAGE)
-    write_notebook(root / "busy.ipynb", PAGE, "import time\nfor _ in range(100):\n    time.sleep(0.1)")
+    write_notebook(root / "busy.ipynb", PAGE, "import time\nfor _ in range(70):\n    time.sleep(0.1)")
     return root
 
 
@@ -139,7 +140,7 @@ def test_zooming_asks_for_the_window_s_candles(notebook):
     page.get_by_role("button", name="Performance", exact=True).click()
     page.wait_for_function(f"() => ({PRICE})()?.data")
     page.evaluate(ZOOM)
-    page.wait_for_function(f"() => ({PRICE})().data[0].x.length < 100")
+    page.wait_for_function(f"() => ({PRICE})()?.data?.[0].x.length < 100")
     assert page.evaluate(f"() => ({PRICE})().data[0].name") == "price"
 
 

@@ -139,7 +139,7 @@ class Engine:
 
     def recover(self) -> Outcome:
         """Mark what was being sent when the process ended as unknown; the first call after a restart."""
-        caught = [r for r in self._working() if r.stage == "sending" and r.life.status is OrderStatus.SUBMITTED]
+        caught = [r for r in self.working() if r.stage == "sending" and r.life.status is OrderStatus.SUBMITTED]
         return _joined([self._update(record, OrderStatus.UNKNOWN, "crashed_while_sending") for record in caught])
 
     def settle(self) -> Outcome:
@@ -150,7 +150,7 @@ class Engine:
         caller journals and sends. All others stay unknown until a person decides (`resolve`).
         """
         outcomes: list[Outcome] = []
-        for record in self._working():
+        for record in self.working():
             if record.life.status is OrderStatus.UNKNOWN:
                 outcomes.append(self._settle(record))
             elif record.unanswered:
@@ -174,7 +174,13 @@ class Engine:
 
     def unknown(self) -> tuple[Record, ...]:
         """Return the orders whose fate is not known."""
-        return tuple(record for record in self._working() if record.life.status is OrderStatus.UNKNOWN)
+        return tuple(record for record in self.working() if record.life.status is OrderStatus.UNKNOWN)
+
+    @property
+    def has_doubts(self) -> bool:
+        """Whether `settle` has something to ask about."""
+        records = (self.records[key] for key in self._open)
+        return any(record.unanswered or record.life.status is OrderStatus.UNKNOWN for record in records)
 
     def record(self, client_order_id: str) -> Record | None:
         """Return all about an order; None when it was never seen."""
@@ -194,8 +200,8 @@ class Engine:
         (self._open.discard if record.life.status.is_final else self._open.add)(record.client_order_id)
         return record
 
-    def _working(self) -> tuple[Record, ...]:
-        """The records of orders that have not ended, in the order of their ids: the same on every run."""
+    def working(self) -> tuple[Record, ...]:
+        """Return the records of orders that have not ended, in the order of their ids: the same on every run."""
         return tuple(self.records[key] for key in sorted(self._open))
 
     def refuse(self, order: Order, reason: str) -> Outcome:
@@ -240,7 +246,7 @@ class Engine:
         closing = sum(
             (
                 record.life.left
-                for record in self._working()
+                for record in self.working()
                 if record.symbol == order.symbol
                 and record.side == order.side
                 and record.leg == "exit"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sptrader.errors import BrokerError, BrokerTimeout, RunError
+from sptrader.model.ids import KILL_ORDER
 from sptrader.model.orders import BrokerPosition, Cancel, Order
 from sptrader.model.ports import Broker, Clock
 
@@ -19,7 +20,6 @@ T = TypeVar("T")
 
 FILE = "killed.json"
 _ATTEMPTS = 100
-KILL_ORDER = "kill-"  # how the ids of its orders begin
 
 
 @dataclass(frozen=True)

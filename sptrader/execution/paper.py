@@ -117,7 +117,7 @@ class PaperBroker:
         self.account = venue.account_state().account
         self._venue = venue
         self._instruments = dict(instruments)
-        self._faults = faults or Faults()
+        self.faults = faults or Faults()
         self.state = state or PaperState()
 
     def submit(self, order: Order) -> None:
@@ -196,8 +196,8 @@ class PaperBroker:
         """Whether the answer gets lost, and whether the instruction arrives; each attempt has its own luck."""
         what = "/".join(key)
         attempt = self.state.attempts[what] = self.state.attempts.get(what, 0) + 1
-        is_lost = self._faults.happens(self._faults.lost_rate, "lost", what, attempt)
-        return is_lost, not is_lost or self._faults.happens(self._faults.lost_arrives_rate, "arrives", what, attempt)
+        is_lost = self.faults.happens(self.faults.lost_rate, "lost", what, attempt)
+        return is_lost, not is_lost or self.faults.happens(self.faults.lost_arrives_rate, "arrives", what, attempt)
 
     def _change(self, change: Cancel | Amend, word: str) -> None:
         known = self.state.known.get(change.client_order_id)
@@ -208,7 +208,7 @@ class PaperBroker:
             raise BrokerTimeout(f"no answer to the {word} of '{change.client_order_id}'.", value=change.client_order_id)
 
     def _on_its_way(self, message: Order | Cancel | Amend) -> None:
-        self.state.on_the_way.append(Waiting(self._faults.latency_bars, message))
+        self.state.on_the_way.append(Waiting(self.faults.latency_bars, message))
         self._arrive()
 
     def _arrive(self) -> None:
@@ -224,11 +224,11 @@ class PaperBroker:
 
     def _placed(self, order: Order) -> list[Report]:
         order_id = order.client_order_id
-        if self._faults.happens(self._faults.reject_rate, "reject", order_id):
+        if self.faults.happens(self.faults.reject_rate, "reject", order_id):
             return [self._update(order_id, order.symbol, OrderStatus.REJECTED, "rejected_by_venue")]
-        if order.leg == "entry" and self._faults.happens(self._faults.partial_rate, "partial", order_id):
+        if order.leg == "entry" and self.faults.happens(self.faults.partial_rate, "partial", order_id):
             instrument = self._instruments[order.symbol]
-            part = self._faults.first_part(
+            part = self.faults.first_part(
                 order.quantity, lot_step=instrument.lot_step, min_quantity=instrument.min_quantity
             )
             if part is not None:
@@ -317,10 +317,10 @@ class PaperBroker:
         """Put a report on its way. What makes an order known is never late: nobody could say whose its fills are."""
         key = report.fill_id if isinstance(report, Fill) else report.update_id
         is_making = isinstance(report, OrderUpdate) and report.made is not None
-        is_late = not is_making and self._faults.happens(self._faults.delay_rate, "delay", key)
-        bars = self._faults.delay_bars if is_late else 0
+        is_late = not is_making and self.faults.happens(self.faults.delay_rate, "delay", key)
+        bars = self.faults.delay_bars if is_late else 0
         self.state.to_tell.append(Waiting(bars, report))
-        if self._faults.happens(self._faults.duplicate_rate, "duplicate", key):
+        if self.faults.happens(self.faults.duplicate_rate, "duplicate", key):
             self.state.to_tell.append(Waiting(bars, report))
 
     def _update(self, order_id: str, symbol: str, status: OrderStatus, reason: str) -> OrderUpdate:

@@ -1,4 +1,4 @@
-"""Execution desk: orders in from their stream, through the engine to a broker, and what happens out onto the fills' stream.
+"""Execution desk: orders in from their stream, through checks and engine to a broker, and what happens out onto the fills' stream.
 
 What it was told stands in its journal before anything is sent or acknowledged. With a paper broker a restart is a replay of
 the journal: the same instructions on the same bars lead to the same reports, and those not yet sent are sent.
@@ -6,25 +6,27 @@ the journal: the same instructions on the same bars lead to the same reports, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
+import msgspec
 
 from sptrader.clock import ReplayClock
 from sptrader.errors import StreamError
 from sptrader.execution.bars import BarVenue
-from sptrader.execution.engine import Engine
 from sptrader.execution.faults import Faults
+from sptrader.execution.kill import Latched
 from sptrader.execution.paper import PaperBroker
-from sptrader.kernel.market import Market
+from sptrader.execution.safety import Market, Trading
+from sptrader.model.messages import Command
 from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Matched, Order, Report
 from sptrader.model.ports import Entry, Streams
-from sptrader.orchestrator.account import opening_state
-from sptrader.orchestrator.tail import Tail
-from sptrader.runs.bar_streams import BarStreams
+from sptrader.runs.bars_to_meet import BarsToMeet
 from sptrader.runs.inbox import Inbox
+from sptrader.runs.kill_switch import KillSwitch, kill_command
 from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.order_desk import OrderDesk
+from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
 from sptrader.streams import keys
@@ -32,30 +34,45 @@ from sptrader.streams.codec import decode
 from sptrader.streams.journal import Journal, Step
 from sptrader.streams.journal_tables import Identity
 
-CHUNK = 2048  # bars whose arrays are made at once
 JOURNAL = "execution.sqlite"
-MET = "met"  # the journal's own note, among the inputs, that bars were met
+# the journal's own notes among the inputs
+MET = "met"  # bars were met
+TERMS = "terms"  # the limits and faults from here on
+LATCHED = "latched"  # the kill switch was found latched
+OPENED = "opened"  # or open again
+_TRADING: Mapping[str, Trading] = {"pause": "reducing", "reduce_only": "reducing", "resume": "active"}
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """Under what the desk works from here on."""
+
+    limits: OrderLimits
+    faults: Faults
 
 
 class ExecutionDesk:
-    """Paper execution of one account: the engine, the paper broker on bars, and its journal in `folder`."""
+    """Paper execution of one account: checks, engine, the paper broker on bars, and its journal in `folder`."""
 
     role = "execution"
 
-    def __init__(self, streams: Streams, live: LiveSetting, folder: Path, *, faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        live: LiveSetting,
+        folder: Path,
+        *,
+        faults: Faults | None = None,
+        limits: OrderLimits | None = None,
+    ) -> None:
         self._live = live
-        setting = live.setting
-        self._tail = Tail(setting.plan, setting.facts, setting.instruments, setting.currency, setting.nights)
-        self._bars = BarStreams(streams, setting.facts)
-        self._faults = faults
-        self._clock = ReplayClock(0)
-        self._engine: Engine | None = None
+        self._terms = Terms(limits or order_limits(live.strategy.live, mode=live.mode), faults or Faults())
+        self.bars = BarsToMeet(streams, live)
+        self.desk: OrderDesk | None = None  # from the first bar on
         self._broker: PaperBroker | None = None
-        self._met = 0  # times of the clock that were met or passed over
+        self._clock = ReplayClock(0)
         self._decided_ns: int | None = None
-        self._arrays_until: tuple[int, int] | None = None
-        self._market: Market | None = None
-        self._times: np.ndarray = np.empty(0, np.int64)
+        self._latched: Latched | None = None
+        self._trading: Trading = "active"
         self._journal = Journal(
             folder / JOURNAL,
             Identity(
@@ -68,23 +85,32 @@ class ExecutionDesk:
             synchronous="FULL" if live.mode == "live" else "NORMAL",
         )
         self._outbox = Outbox(streams, self._journal)
-        self._inbox = Inbox(streams, self._journal, f"execution:{live.account}", [keys.orders(live.account)])
+        names = [keys.control(live.account), keys.orders(live.account)]
+        self._inbox = Inbox(streams, self._journal, f"execution:{live.account}", names)
+        self._switch = KillSwitch(live.account, folder, streams)
         self._pulse = Pulse(streams, live.account, self.role)
-        self.counters: dict[str, int] = {"instructions": 0, "fills": 0, "odd": 0, "dead": 0}
+        self._counts: dict[str, int] = {"instructions": 0, "fills": 0, "dead": 0}
         self._stream = keys.fills(live.account)
         self._recover()
 
     @property
     def is_over(self) -> bool:
         """Whether the bars have ended and all of them were met."""
-        return self._tail.has_ended and self._next_ns() is None
+        return self.bars.is_over
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What it has counted."""
+        own = {"refused": 0, "odd": 0, "flattened": 0} if self.desk is None else dict(self.desk.counters)
+        return {**self._counts, **own}
 
     def step(self, block_ms: int) -> bool:
-        """Take instructions, let orders meet the bars that may be met, and tell what happened."""
+        """Look at the kill switch, take instructions, let orders meet the bars that may be met, and tell what happened."""
+        is_pulled = self._look()
         entries = self._inbox.read(0 if self._may_meet() else block_ms)
-        has_bars = self._take_bars(0)
+        has_bars = self.bars.take(0)
         is_busy = bool(entries) or has_bars
-        if entries or self._may_meet():
+        if entries or is_pulled or self._may_meet():
             with self._journal.transaction() as step:
                 self._outbox.note_sent(step)
                 for entry in entries:
@@ -92,7 +118,7 @@ class ExecutionDesk:
                 is_busy = self._meet(step) or is_busy
             self._outbox.send()
             self._inbox.acknowledge(entries)
-        self._pulse.beat(self.counters)
+        self._pulse.beat(self.counters, "kill switch latched" if self._latched is not None else "")
         return is_busy
 
     def close(self) -> None:
@@ -102,40 +128,84 @@ class ExecutionDesk:
     def _recover(self) -> None:
         """Do again what the journal says was done; its messages are in the outbox already."""
         inputs = self._journal.inputs()
+        wanted, self._terms = self._terms, Terms(OrderLimits(), Faults())
         if inputs:
-            while self._take_bars(0):
+            while self.bars.take(0):
                 pass
         with self._journal.transaction() as step:
             for one in inputs:
-                if one.entry.stream == MET:
-                    self._meet_next(step)
-                    continue
-                message = decode(one.entry.fields)
-                if isinstance(message, Order | Cancel | Amend | Decided):
-                    self._instruct(message, step)
+                self._again(one.entry, step)
+            if wanted != self._terms:
+                self._note(TERMS, msgspec.json.encode(wanted), step)
+                self._set_terms(wanted)
         self._outbox.send()
 
-    def _take_bars(self, block_ms: int) -> bool:
-        found = self._bars.read(block_ms)
-        for bar in found:
-            self._tail.add(bar)
-        start = self._live.setting.start_ns
-        while start is not None and (time_ns := self._next_ns()) is not None and time_ns < start:
-            self._met += 1
-        return bool(found)
+    def _again(self, entry: Entry, step: Step) -> None:
+        """Fold an input or a note of the journal."""
+        ((_, body),) = entry.fields.items()
+        if entry.stream == MET:
+            self._meet_next(step)
+        elif entry.stream == TERMS:
+            self._set_terms(msgspec.json.decode(body, type=Terms))
+        elif entry.stream == LATCHED:
+            self._latch(msgspec.json.decode(body, type=Latched), step)
+        elif entry.stream == OPENED:
+            self._open()
+        else:
+            message = decode(entry.fields)
+            if isinstance(message, Command):
+                self._command(message, step)
+            elif isinstance(message, Order | Cancel | Amend | Decided):
+                self._instruct(message, step)
 
-    def _next_ns(self) -> int | None:
-        times = self._tail.clock.times_ns
-        return int(times[self._met]) if self._met < len(times) else None
+    def _note(self, name: str, body: bytes, step: Step) -> None:
+        step.add_input(Entry(name, str(self._clock.now_ns()), {name: body}))
+
+    def _set_terms(self, terms: Terms) -> None:
+        self._terms = terms
+        if self.desk is not None and self._broker is not None:
+            self.desk.limits = terms.limits
+            self._broker.faults = terms.faults
+
+    def _look(self) -> bool:
+        """See whether the kill switch was pulled or opened since, and act on it; what it leads to needs no server."""
+        found = self._switch.look()
+        if (found is None) == (self._latched is None):
+            return False
+        with self._journal.transaction() as step:
+            if found is None:
+                self._note(OPENED, b"{}", step)
+                self._open()
+            else:
+                self._note(LATCHED, msgspec.json.encode(found), step)
+                self._latch(found, step)
+        return True
+
+    def _latch(self, latched: Latched, step: Step) -> None:
+        """Cancel and flatten all; the orchestrator is told, and learns the rest from the reports."""
+        if self._latched is not None:
+            return
+        self._latched = latched
+        command = kill_command(latched)
+        step.send(keys.control(self._live.account), command.command_id, command)
+        if self.desk is not None:
+            self._tell(self.desk.latch(latched), step)
+
+    def _open(self) -> None:
+        self._latched = None
+        if self.desk is not None:
+            self.desk.unlatch()
 
     def _may_meet(self) -> bool:
-        """Whether the next bars are there and everything that the bars before led to has been said."""
-        time_ns = self._next_ns()
-        if time_ns is None:
+        """Whether the next bars are there and everything that the bars before led to has been said.
+
+        While positions are being flattened nothing is waited for: no word of an orchestrator counts then.
+        """
+        if self.bars.next_ns() is None:
             return False
-        times, start = self._tail.clock.times_ns, self._live.setting.start_ns
-        is_first = self._met == 0 or (start is not None and int(times[self._met - 1]) < start)
-        return is_first or (self._decided_ns is not None and self._decided_ns >= int(times[self._met - 1]))
+        before = self.bars.before_ns()
+        is_flattening = self.desk is not None and self.desk.is_flattening
+        return before is None or is_flattening or (self._decided_ns is not None and self._decided_ns >= before)
 
     def _take(self, entry: Entry, step: Step) -> None:
         try:
@@ -143,89 +213,97 @@ class ExecutionDesk:
         except StreamError as error:
             self._dead(entry, str(error), step)
             return
-        if not isinstance(message, Order | Cancel | Amend | Decided):
+        if isinstance(message, Command):
+            step.add_input(entry)
+            self._command(message, step, is_now=True)
+        elif isinstance(message, Order | Cancel | Amend | Decided):
+            step.add_input(entry)
+            self._instruct(message, step)
+            self._meet(step)
+        elif entry.stream == keys.orders(self._live.account):
             self._dead(entry, "the stream of orders carries orders, cancels, amendments and decided", step)
-            return
-        step.add_input(entry)
-        self._instruct(message, step)
-        self._meet(step)
+        else:
+            step.set_last_id(entry.stream, entry.id)  # the orchestrator buries what is no command
 
     def _dead(self, entry: Entry, reason: str, step: Step) -> None:
+        if entry.stream != keys.orders(self._live.account):
+            step.set_last_id(entry.stream, entry.id)
+            return
         step.add_dead_letter(entry, reason, at_ns=self._clock.now_ns())
         self._outbox.dead(entry, reason, at_ns=self._clock.now_ns())
-        self.counters["dead"] += 1
+        self._counts["dead"] += 1
+
+    def _command(self, command: Command, step: Step, *, is_now: bool = False) -> None:
+        """Do what a person's command means to orders on their way; all else is the orchestrator's."""
+        if command.command == "kill":
+            self._latch(Latched(by=command.by, reason="command", at_ns=command.at_ns), step)
+        elif command.command == "unlatch":
+            self._open()
+            if is_now:
+                self._switch.open(by=command.by)
+        self._trading = _TRADING.get(command.command, self._trading)
+        if self.desk is not None:
+            self.desk.trading = self._trading
 
     def _instruct(self, message: Instruction, step: Step) -> None:
-        self.counters["instructions"] += 1
+        self._counts["instructions"] += 1
         if isinstance(message, Decided):
             self._decided_ns = max(message.time_ns, self._decided_ns or message.time_ns)
-        if self._engine is None:
+        if self.desk is None:
             return  # nothing has been met: only a `decided` of an earlier session can come now
         self._clock.advance_to(message.time_ns if isinstance(message, Decided) else message.created_at)
-        taken = self._engine.take(message)
-        sent = self._engine.send(taken.to_send)
-        told = self._engine.poll()
-        self.counters["odd"] += sum(len(outcome.oddities) for outcome in (taken, sent, told))
-        self._tell((*taken.reports, *sent.reports, *told.reports), step)
+        self._tell(self.desk.instruct(message), step)
 
     def _meet(self, step: Step) -> bool:
         """Let the orders meet every bar that may be met."""
         is_busy = False
         while self._may_meet():
-            step.add_input(Entry(MET, str(self._next_ns()), {MET: b""}))
+            step.add_input(Entry(MET, str(self.bars.next_ns()), {MET: b""}))
             self._meet_next(step)
             is_busy = True
         return is_busy
 
     def _meet_next(self, step: Step) -> None:
-        time_ns = self._next_ns()
-        if time_ns is None:
-            raise StreamError(
-                "the streams of bars have lost bars that the journal says were met; replay them before going on.",
-                key="bars",
-                is_failure=True,
-            )
-        engine, broker = self._opened(time_ns)
+        time_ns = self.bars.require_next_ns()
+        desk, broker = self._opened(time_ns)
         self._clock.advance_to(time_ns)
         broker.meet(time_ns)
-        told = engine.poll()
-        self.counters["odd"] += len(told.oddities)
-        self._met += 1
-        self._tell(told.reports, step)
+        self.bars.met()
+        self._tell(desk.passed(), step)
 
-    def _opened(self, time_ns: int) -> tuple[Engine, PaperBroker]:
-        """The engine and its broker, whose account is opened at the first bar."""
-        if self._engine is None or self._broker is None:
+    def _opened(self, time_ns: int) -> tuple[OrderDesk, PaperBroker]:
+        """The desk and its broker, whose account is opened at the first bar."""
+        if self.desk is None or self._broker is None:
             setting, strategy = self._live.setting, self._live.strategy
-            state = opening_state(setting.plan, self._tail.market(time_ns, time_ns), setting.cash)
             venue = BarVenue(
-                state,
+                self.bars.opened(time_ns),
                 setting.plan.symbols,
-                self._arrays,
+                self.bars.arrays,
                 account=setting.account,
                 currency=setting.currency,
                 strategy=strategy.name,
                 version=str(strategy.version),
             )
             traded = {symbol: setting.instruments[symbol] for symbol in setting.plan.symbols}
-            self._broker = PaperBroker(venue, instruments=traded, faults=self._faults)
-            self._engine = Engine(self._broker, clock=self._clock)
-        return self._engine, self._broker
 
-    def _arrays(self, time_ns: int) -> tuple[Market, int] | None:
-        """The arrays of the bars of a time, made for many at once where many have come."""
-        until = self._arrays_until
-        if until is None or not until[0] <= time_ns <= until[1]:
-            times = self._tail.clock.times_ns
-            last = int(times[min(self._met + CHUNK, len(times)) - 1])
-            made = self._tail.market(time_ns, last)
-            self._market, self._times, self._arrays_until = made.kernel, made.times_ns, (time_ns, last)
-        return None if self._market is None else (self._market, int(np.searchsorted(self._times, time_ns)))
+            def last_price(symbol: str) -> Market | None:
+                seen_ns = self.bars.seen_ns(symbol)
+                if seen_ns is None:
+                    return None
+                price, rate = venue.last_price(symbol)
+                return Market(price=price, time_ns=seen_ns, rate=rate)
+
+            self._broker = PaperBroker(venue, instruments=traded, faults=self._terms.faults)
+            self.desk = OrderDesk(self._broker, clock=self._clock, limits=self._terms.limits, last_price=last_price)
+            self.desk.trading = self._trading
+            if self._latched is not None:
+                self.desk.latch(self._latched)
+        return self.desk, self._broker
 
     def _tell(self, reports: Sequence[Report], step: Step) -> None:
         for report in reports:
             if isinstance(report, Fill):
-                self.counters["fills"] += int(step.add_fill(report))
+                self._counts["fills"] += int(step.add_fill(report))
                 key = report.fill_id
             else:
                 key = f"matched:{report.time_ns}" if isinstance(report, Matched) else report.update_id

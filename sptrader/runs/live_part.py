@@ -14,6 +14,7 @@ from sptrader.data.load import TIER
 from sptrader.errors import RunError
 from sptrader.model.messages import Heartbeat
 from sptrader.runs.feed import ReplayFeed
+from sptrader.runs.kill_switch import listening
 from sptrader.runs.leftovers import FEED, feed_role, heartbeats, is_fresh, require_new
 from sptrader.runs.live import connected, live_run, make_parts, work
 from sptrader.runs.live_replay import close
@@ -21,6 +22,7 @@ from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.part import Pulse
 from sptrader.runs.run import Run
+from sptrader.runs.session_file import keep_setting
 from sptrader.runs.sessions import registered, sessions_folder
 from sptrader.runs.stopping import StopKey
 from sptrader.streams import keys
@@ -69,7 +71,12 @@ def work_parts(
         if "orchestrator" in roles and not (folder / JOURNAL).exists():
             require_new(streams, live.account)
         named = {"account": live.account, "mode": live.mode, "strategy": live.strategy.name}
-        with registered(**named, folder=folder, url=url, is_private=False, roles=roles):
+        with (
+            registered(**named, folder=folder, url=url, is_private=False, roles=roles),
+            listening(live.account, folder, lambda: RedisStreams(url)),
+        ):
+            if "orchestrator" in roles:
+                keep_setting(folder, live)
             parts = make_parts(roles, streams, live, folder, adopt=adopt)
             key = StopKey(streams, live.account, stop)
             try:

@@ -21,6 +21,7 @@ from sptrader.model.ids import PAPER
 from sptrader.model.period import TimeLike, time_text
 from sptrader.model.ports import Streams
 from sptrader.runs.feed import speed_of
+from sptrader.runs.kill_switch import listening
 from sptrader.runs.leftovers import forget, require_new
 from sptrader.runs.live import connected, facts_of, live_run, make_parts, work
 from sptrader.runs.live_setting import make_live_setting
@@ -28,6 +29,7 @@ from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.part import Part
 from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.run import Run
+from sptrader.runs.session_file import keep_setting
 from sptrader.runs.sessions import registered, sessions_folder
 from sptrader.runs.stopping import StopKey, stopping
 from sptrader.runs.trials import data_of
@@ -132,7 +134,11 @@ def replay(
                 require_new(streams, account)
                 forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames])
             named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
-            with registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)):
+            with (
+                registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)),
+                listening(account, place, lambda: RedisStreams(url)),
+            ):
+                keep_setting(place, setting)
                 parts = make_parts(ROLES, streams, setting, place, frames=frames, speed=pace, adopt=adopt)
                 desk = _desk(parts)
                 try:

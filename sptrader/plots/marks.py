@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 MAX_TRADES = 1500
 
 
-def add_trades(figure: Figure, trades: pd.DataFrame, theme: Theme, *, row: int, col: int = 1) -> None:
+def add_trades(
+    figure: Figure, trades: pd.DataFrame, theme: Theme, *, row: int, col: int = 1, max_trades: int = MAX_TRADES
+) -> None:
     """Add the entries, the exits and a line between them of `trades` (SPEC's table) to a subplot.
 
     Entries are triangles that point the way of the trade, exits are rings where it won and squares where it lost: open,
-    so that a reversal shows the next entry inside the exit. Beyond 1,500 trades the largest by absolute P&L are drawn,
+    so that a reversal shows the next entry inside the exit. Beyond `max_trades` the largest by absolute P&L are drawn,
     and the legend says so.
     """
     from plotly.graph_objects import Scatter
 
-    shown = largest_trades(trades)
+    shown = largest_trades(trades, max_trades)
     note = "" if len(shown) == len(trades) else f" (the {len(shown):,} largest of {len(trades):,})"
     text = np.array([trade_text(trade) for trade in shown.to_dict("records")], dtype=object)
     has_won = shown["pnl"].to_numpy(np.float64) > 0.0

@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 
 PRICE_HEIGHT = 400
 PANEL_HEIGHT = 110
-MAX_EVENTS = 1000
+MAX_EVENTS = 500
+MAX_TRADES = 500  # drawn in one window, the largest
 _EVENTS = ("signal", "refused")
 
 
@@ -86,7 +87,7 @@ def scene_figure(
     _add_events(figure, _between(scene.events, "time", "time", times), bars, colours)
     trades = _between(scene.trades, "entry_time", "exit_time", times)
     if len(trades):
-        add_trades(figure, trades, colours, row=1)
+        add_trades(figure, trades, colours, row=1, max_trades=MAX_TRADES)
     colour = len(overlays)
     for row, (panel, names) in enumerate(panels.items(), start=2):
         for name in names:

@@ -15,6 +15,7 @@ from sptrader.views.chart import Chart
 from sptrader.views.desk import Desk
 from sptrader.views.look import button, column, row, show
 
+_MAX_CANDLES = 1000  # the chart is some 800 pixels wide; twice as many cost twice the time
 _SPANS = (("day", 1), ("week", 7), ("month", 31), ("quarter", 92), ("all", 0))
 
 
@@ -75,7 +76,7 @@ class PriceChart:
 
     def _draw(self) -> None:
         if self._scene is not None:
-            self.chart.show(scene_figure(self._scene, *self._window, marked=self._marked))
+            self.chart.show(scene_figure(self._scene, *self._window, marked=self._marked, max_points=_MAX_CANDLES))
 
     def _clicked(self, click: Mapping[str, Any]) -> None:
         moment = click.get("at") if isinstance(click.get("at"), str) else click.get("x")
@@ -87,8 +88,9 @@ def run_scene(run: Run, symbol: str) -> PriceScene:
     """Return what a run has to draw of one instrument: bars, trades, indicators, its signals and refused decisions."""
     signals = run.signals[run.signals["symbol"] == symbol]
     refused = run.decisions[(run.decisions["symbol"] == symbol) & (run.decisions["outcome"] == "refused")]
-    told = signals["type"].astype(str).str.replace("_", " ") + ", strength " + signals["strength"].map("{:.3g}".format)
-    why = "refused: " + refused["reason"].astype(str).str.replace("_", " ")
+    fired = zip(signals["type"], signals["strength"], strict=True)
+    told = [f"{str(kind).replace('_', ' ')}, strength {strength:.3g}" for kind, strength in fired]
+    why = [f"refused: {str(reason).replace('_', ' ')}" for reason in refused["reason"]]
     events = pd.DataFrame(
         {
             "time": pd.concat([signals["time"], refused["time"]], ignore_index=True),

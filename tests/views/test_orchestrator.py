@@ -13,6 +13,19 @@ from sptrader.views.risk import held_notional, use_html
 from sptrader.views.tables import signal_counts
 
 
+PLAIN = """
+name: plain
+version: 1.0.0
+market: {symbols: [EURUSD], timeframe: 1h}
+indicators: {slow: {type: ema, period: 50}}
+entry: {long: {when: "crosses_above(close, slow)"}}
+exit: {long: {when: close < slow}}
+sizing: {method: units, value: 1000}
+execution: {spread: 1 pips}
+backtest: {cash: 10000, currency: USD}
+"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     made = Orchestrator("ma_crossover", runs=tmp_path_factory.mktemp("page") / "runs")
@@ -124,3 +137,21 @@ def test_signals_are_counted_by_type(run):
 
     assert counts["events"].sum() == len(run.signals)
     assert set(counts["type"]) == {"golden_cross", "death_cross"}
+
+
+def test_a_strategy_without_signals_is_shown_as_well(page, tmp_path):
+    plain = tmp_path / "plain.yaml"
+    plain.write_text(PLAIN)
+    before = page.run
+    page._setup.strategies.choose(str(plain))
+    settle(page)
+
+    page._setup.runner._start.click()
+    wait_for(lambda: page.run is not before)
+    for name in page._choice.options:
+        page._choice.value = name
+        settle(page)
+
+    assert len(page.run.signals) == 0
+    assert len(page.run.trades) > 0
+    assert page._guard.view.value == ""

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sptrader.components.check import check_component
     from sptrader.components.contract import Range, indicator, signal
     from sptrader.components.loader import registry
     from sptrader.components.signals import Signals
@@ -42,6 +43,7 @@ _HOMES = {
     "backtest": "runs.backtest",
     "batch": "runs.batch",
     "check_bars": "data.checks",
+    "check_component": "components.check",
     "indicator": "components.contract",
     "live": "runs.live_replay",
     "load_bars": "data.load",
@@ -70,6 +72,7 @@ __all__ = [
     "backtest",
     "batch",
     "check_bars",
+    "check_component",
     "indicator",
     "live",
     "load_bars",

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from sptrader.cli import backtest, batch, components, data, lab, live, report, runs, strategies, sweep, workspace
+from sptrader.cli import (
+    attach,
+    backtest,
+    batch,
+    components,
+    data,
+    lab,
+    live,
+    report,
+    runs,
+    sessions,
+    strategies,
+    sweep,
+    workspace,
+)
 
 app = typer.Typer(
     help="Trading research: one strategy, the same code in backtest, on paper and live.",
@@ -42,6 +56,14 @@ app.command("verify")(report.verify)
 app.command("live")(live.live)
 app.command("feed")(live.feed)
 app.command("execute")(live.execute)
+app.command("live-list")(sessions.live_list)
+app.command("live-status")(sessions.live_status)
+app.command("live-attach")(attach.live_attach)
+app.command("live-control")(sessions.live_control)
+app.command("live-stop")(sessions.live_stop)
+app.command("live-kill")(sessions.live_kill)
+app.command("live-dead")(sessions.live_dead)
+app.command("live-forget")(sessions.live_forget)
 app.command("lab")(lab.lab)
 app.command("app")(workspace.app)
 app.command("init")(workspace.init)

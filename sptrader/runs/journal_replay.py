@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def replay_journal(folder: str | Path) -> Comparison:
     )
 
 
-def _tail(live: LiveSetting, messages: list[object]) -> Tail:
+def _tail(live: LiveSetting, messages: Sequence[object]) -> Tail:
     setting = live.setting
     tail = Tail(setting.plan, setting.facts, setting.instruments, setting.currency, setting.nights)
     for message in messages:

@@ -42,19 +42,25 @@ def read_snapshot(streams: Streams, account: str) -> dict[str, object] | None:
         raise StreamError(f"the snapshot of account '{account}' cannot be read: {error}.", key="state") from error
 
 
-def require_new(streams: Streams, account: str) -> None:
-    """Refuse to begin a session of an account whose streams hold one that is not over."""
+def require_stopped(streams: Streams, account: str) -> None:
+    """Refuse as long as a process of the account's session lives."""
     alive = [beat for beat in heartbeats(streams, account) if is_fresh(beat)]
-    before = read_snapshot(streams, account)
-    is_over = before is None or bool(before.get("is_over"))
-    if alive and not is_over:
+    if alive:
         raise RunError(
             f"account '{account}' is traded on this server by process {alive[0].pid} on {alive[0].host} "
             f"({alive[0].role}); stop it first, or take another --account.",
             key="account",
             value=account,
         )
-    if not is_over and streams.length(keys.orders(account)) > 0:
+
+
+def require_new(streams: Streams, account: str) -> None:
+    """Refuse to begin a session of an account whose streams hold one that is not over."""
+    before = read_snapshot(streams, account)
+    if before is not None and bool(before.get("is_over")):
+        return
+    if streams.length(keys.orders(account)) > 0:
+        require_stopped(streams, account)
         raise RunError(
             f"this server holds a session of account '{account}' that was not finished; go on with its --folder, give it "
             f"up with `sptrader live-forget --account {account}`, or take another --account.",

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -35,9 +34,7 @@ from sptrader.runs.stopping import StopKey, stopping
 from sptrader.runs.trials import data_of
 from sptrader.strategy.strategy import Strategy
 from sptrader.streams import keys
-
-if TYPE_CHECKING:
-    from sptrader.streams.redis import RedisStreams
+from sptrader.streams.redis import RedisStreams
 
 ROLES = ("feed", "worker", "execution", "orchestrator")
 Progress = Callable[[int, int, OrchestratorDesk], None]
@@ -143,7 +140,8 @@ def replay(
                 desk = _desk(parts)
                 try:
                     watch = _watch(streams, account, stop, desk, _n_times(frames), progress)
-                    is_over = work(parts, stop=stop, progress=watch)
+                    with listening(account, place, lambda: RedisStreams(url)):
+                        is_over = work(parts, stop=stop, progress=watch)
                     n_bars = desk.session.done
                     if desk.session.last_ns is not None:
                         end = "" if ready.end_ns is None else time_text(ready.end_ns)

@@ -4,6 +4,8 @@
 
     finance  ->  match exits, book  ->  match entries, book  ->  mark  ->  watch  ->  decide
 
+With one instrument `coast` passes over the bars on which only the mark can change; that is the same, bit for bit, and faster.
+
 The rules in full. Where a rule of the product's specification left room, the choice is written here.
 
 Prices have two sides. Buys trade and are triggered on the ask, sells on the bid; a long is stopped, targeted and marked on

@@ -1,6 +1,7 @@
 """Replay: bars in, books out; a fold of the step over the bars, for one run or for many side by side.
 
-`step` runs on every bar: what is seldom needed stands in functions that it calls, so that it stays short and fast.
+`coast` passes over quiet bars, `step` runs on all others: what is seldom needed stands in functions that it calls, so that
+it stays short and fast.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import numpy as np
 
 from sptrader.jit import compiled, inlined
 from sptrader.kernel.book import add_mark, book_fill, end_order, finance, mark, mark_again
+from sptrader.kernel.coast import NOT_NEGATIVE, coast
 from sptrader.kernel.decide import decide_entry, decide_exit, is_asked, strongest
 from sptrader.kernel.market import N_FILLS, N_ORDERS, make_books
 from sptrader.kernel.matching import fill_at_close, fill_at_open, match_entry, match_protection, may_leave
@@ -42,7 +44,6 @@ from sptrader.kernel.state import (
 )
 from sptrader.kernel.terms import leaves_by_terms
 
-NOT_NEGATIVE = 2**62 - 1  # bits of a bar's number: an index that may count from the end costs more to look up
 SPAN = 1024  # bars one lane does before the next has its turn, so that what the market showed is still near
 
 
@@ -57,13 +58,20 @@ def replay(market, orders, books, s, first, last):
     n, n_lanes = market.price.shape[0], orders.signal.shape[2]
     keeps = books.equity.shape[0] > 0
     room = books.fills.shape[0] - 4 * n  # of each instrument: an exit, an entry and its exit; one more for `close_out`
-    for start in range(first, last, SPAN):
+    span = SPAN if n_lanes > 1 else max(last - first, 1)
+    for start in range(first, last, span):
+        until = min(start + span, last)
         for j in range(n_lanes):
             a = s[j * (s.shape[0] // n_lanes) :]
             # a state without an instrument; asked so that the compiler knows that the fields are there
             if a.shape[0] < ACCOUNT_FIELDS + INSTRUMENT_FIELDS:
                 return start
-            for bar in range(start, min(start + SPAN, last)):
+            bar = start
+            while bar < until:
+                if n == 1:
+                    bar = coast(market, orders, books, keeps, bar, until, j, a)
+                    if bar == until:
+                        break
                 t = bar & NOT_NEGATIVE
                 if keeps and (books.counts[N_FILLS] > room or books.counts[N_ORDERS] > room):
                     return t
@@ -71,6 +79,7 @@ def replay(market, orders, books, s, first, last):
                     step(market, orders, books, keeps, 1, t, j, a)
                 else:
                     step(market, orders, books, keeps, n, t, j, a)
+                bar = t + 1
     return last
 
 

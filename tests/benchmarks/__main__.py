@@ -15,6 +15,7 @@ import numpy as np
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.kernel import kernel_speeds
 from tests.benchmarks.notebooks import lines_of, notebook_speeds
+from tests.benchmarks.page import page_lines, page_speeds
 from tests.benchmarks.sweeps import sweep_lines, sweep_race
 from tests.benchmarks.workers import OWN, PEERS, Result, cold_result, first_results, race
 from tests.peers.environment import make_environment
@@ -42,6 +43,7 @@ def main() -> None:
         )
     lines += _kernel(kernel_speeds(tiled_bars(max(chosen.bars))), max(chosen.bars))
     lines += ["", *lines_of(notebook_speeds())]
+    lines += ["", *page_lines(page_speeds())]
     chosen.out.write_text("\n".join(lines) + "\n")
     sys.stdout.write("\n".join(lines) + "\n")
 

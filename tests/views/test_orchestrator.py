@@ -12,7 +12,6 @@ from sptrader.views.orchestrator import Orchestrator
 from sptrader.views.risk import held_notional, use_html
 from sptrader.views.tables import signal_counts
 
-
 PLAIN = """
 name: plain
 version: 1.0.0

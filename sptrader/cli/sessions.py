@@ -10,7 +10,6 @@ from typing import Annotated, Any, cast
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from sptrader.cli.live import RedisUrl
 from sptrader.clock import LiveClock
@@ -38,15 +37,14 @@ def live_list(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps({"sessions": [{**msgspec.to_builtins(one), "state": _state(one)} for one in found]}))
         return
-    table = Table(box=None, header_style="bold")
-    for head in ("account", "strategy", "mode", "parts", "process", "state", "since", "folder"):
-        table.add_column(head, no_wrap=head != "folder", overflow="fold")
     for one in found:
         since = time_text(one.started_ns)[:19]
-        table.add_row(
-            one.account, one.strategy, one.mode, " ".join(one.roles), str(one.pid), _state(one), since, one.folder
+        print(
+            f"{one.account}  {one.strategy}  {one.mode}  {'+'.join(one.roles)}  process {one.pid} {_state(one)} since {since}"
         )
-    Console().print(table if found else "no sessions")
+        print(f"    {one.folder}")
+    if not found:
+        print("no sessions")
 
 
 def live_status(

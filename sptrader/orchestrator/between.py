@@ -113,6 +113,8 @@ def take_command(session: Session, command: Command) -> Answer:
     if session.last_ns is None:
         return Answer("refused", "no bar has closed yet")
     word, state = command.command, session.state
+    if word == "stop":
+        return Answer("ignored", "processes are stopped by a signal or by their key on the server")
     if word == "set_limit":
         field = LIMITS.get(command.name)
         if field is None or command.value is None or not command.value >= 0.0:

@@ -89,9 +89,8 @@ def health(place: Place) -> Health:
 
 def tell(streams: Streams, account: str, word: str, *, by: str, name: str = "", value: float | None = None) -> Command:
     """Put a command onto the account's stream of control and return it."""
-    known = get_args(Word)
-    if word not in known:
-        shown = [one.replace("_", "-") for one in known]
+    if word not in get_args(Word):
+        shown = [{"set_limit": "limit"}.get(one, one).replace("_", "-") for one in (*get_args(Word), "unlatch")]
         raise RunError(
             f"the command was '{word}'{did_you_mean(word, shown) or '.'} Allowed: {', '.join(shown)}.",
             key="command",

@@ -64,7 +64,9 @@ class SignalWorker:
             new = [bar for bar in bars if bar.kind == "end" or bar.time_ns > self._published.get(symbol, -(2**62))]
             for message in self._messages(symbol, new):
                 entries.append((keys.SIGNALS, encode(message)))
-                entries += [(keys.SIGNALS, encode(event)) for event in _events(message, self._live)]
+                events = _events(message, self._live)
+                entries += [(keys.SIGNALS, encode(event)) for event in events]
+                self.counters["events"] += len(events)
             bars.clear()
         for at in range(0, len(entries), BATCH):
             self._streams.add_many(entries[at : at + BATCH])

@@ -9,6 +9,7 @@ from sptrader.errors import DataError, RunError
 from sptrader.model.ports import Broker
 from sptrader.runs.brokers import find_broker
 from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.order_limits import order_limits
 from sptrader.strategy.spec import Risk
 
 
@@ -41,6 +42,7 @@ def terms(live: LiveSetting) -> Terms:
     strategy, plan = live.strategy, live.plan
     risk = plan.risk
     limits = {field.name: _limit(getattr(risk, field.name)) for field in fields(Risk)}
+    limits |= {f"order {name}": value for name, value in order_limits(strategy.live, mode=live.mode).words().items()}
     return Terms(
         strategy=f"{strategy.name} {strategy.version} ({live.plan_id})",
         account=live.account,

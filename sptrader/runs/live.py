@@ -21,6 +21,7 @@ from sptrader.runs.execution_desk import ExecutionDesk
 from sptrader.runs.feed import MAX, ReplayFeed
 from sptrader.runs.live_setting import LiveSetting, decode_facts
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
+from sptrader.runs.order_limits import OrderLimits
 from sptrader.runs.part import Part
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
@@ -61,14 +62,18 @@ def make_parts(
     frames: Mapping[str, pd.DataFrame] | None = None,
     speed: float = MAX,
     faults: Faults | None = None,
+    limits: OrderLimits | None = None,
     adopt: bool = False,
 ) -> list[Part]:
-    """Make the parts named by `roles`: `feed` (of `frames`), `worker`, `execution`, `orchestrator`."""
+    """Make the parts named by `roles`: `feed` (of `frames`), `worker`, `execution`, `orchestrator`.
+
+    `faults` are what the paper broker does wrong, `limits` go before those of the strategy's `live:` section.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     makers: dict[str, Callable[[], Part]] = {
         "feed": lambda: ReplayFeed(streams, frames or {}, speed=speed),
         "worker": lambda: SignalWorker(streams, live),
-        "execution": lambda: ExecutionDesk(streams, live, folder, faults=faults),
+        "execution": lambda: ExecutionDesk(streams, live, folder, faults=faults, limits=limits),
         "orchestrator": lambda: OrchestratorDesk(streams, live, folder, adopt=adopt),
     }
     unknown = [role for role in roles if role not in makers]

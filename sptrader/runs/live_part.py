@@ -80,8 +80,7 @@ def work_parts(
             parts = make_parts(roles, streams, live, folder, adopt=adopt)
             key = StopKey(streams, live.account, stop)
             try:
-                with listening(live.account, folder, lambda: RedisStreams(url)):
-                    is_over = work(parts, stop=stop, progress=key.look)
+                is_over = work(parts, stop=stop, progress=key.look)
                 desks = [one for one in parts if isinstance(one, OrchestratorDesk)]
                 has_run = bool(desks) and desks[0].session.last_ns is not None
                 run = live_run(desks[0], began_s=began_s, warnings=warnings) if has_run else None

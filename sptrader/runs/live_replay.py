@@ -140,8 +140,7 @@ def replay(
                 desk = _desk(parts)
                 try:
                     watch = _watch(streams, account, stop, desk, _n_times(frames), progress)
-                    with listening(account, place, lambda: RedisStreams(url)):
-                        is_over = work(parts, stop=stop, progress=watch)
+                    is_over = work(parts, stop=stop, progress=watch)
                     n_bars = desk.session.done
                     if desk.session.last_ns is not None:
                         end = "" if ready.end_ns is None else time_text(ready.end_ns)

@@ -20,11 +20,11 @@ class OrderLimits:
     checks: Limits = OFF
     unprotected_after_s: float = UNPROTECTED_AFTER_S
 
-    def sentences(self) -> list[str]:
-        """Say each limit, for a person who arms an account."""
+    def words(self) -> dict[str, str]:
+        """Return each limit by name, for a person who arms an account."""
         said = {field.name: getattr(self.checks, field.name) for field in fields(Limits)}
         said["unprotected_after_s"] = self.unprotected_after_s
-        return [f"{name}: {'off' if value is None else f'{value:g}'}" for name, value in said.items()]
+        return {name: "off" if value is None else f"{value:g}" for name, value in said.items()}
 
 
 def order_limits(live: Live, *, mode: str, said: Mapping[str, float | None] | None = None) -> OrderLimits:

@@ -31,7 +31,8 @@ def test_what_is_said_goes_before_the_strategy_and_none_switches_off() -> None:
 
     assert limits.checks == Limits(100.0, None, None, None, None)
     assert limits.unprotected_after_s == 5.0
-    assert limits.sentences()[0] == "max_order_notional: 100"
+    assert limits.words()["max_order_notional"] == "100"
+    assert limits.words()["orders_per_minute"] == "off"
 
 
 def test_an_unknown_or_senseless_limit_is_refused() -> None:

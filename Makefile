@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lab bench bench-correctness clean
+.PHONY: demo test test-faults check lab bench bench-correctness clean
 
 demo: $(READY)
 	$(BIN)/sptrader demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The crashes, schedules and hostile messages of `test` are a sample; this is all of them, for some minutes.
+test-faults: $(READY)
+	SPTRADER_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults tests/execution tests/streams tests/runs tests/parity
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -1,0 +1,242 @@
+"""A session whose parts are processes that die and are started again, over a real server that may die too; and its judge."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import sptrader as sp
+from sptrader.model.ids import PAPER
+from sptrader.model.orders import Cancel, Decided, Fill, Order
+from sptrader.runs.backtest import make_run, outcome_of
+from sptrader.runs.prepare import prepare
+from sptrader.streams import keys
+from sptrader.streams.codec import decode
+from sptrader.streams.embedded import EmbeddedServer
+from sptrader.streams.journal_reader import JournalReader
+from sptrader.streams.redis import RedisStreams
+
+ROLES = ("feed", "worker", "execution", "orchestrator")
+TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
+PATIENCE = {"attempts": 400, "first_wait_s": 0.02, "longest_wait_s": 0.1, "most_s": 120.0, "answer_s": 5.0}
+IS_LONG = bool(os.environ.get("SPTRADER_FAULTS"))
+STRATEGY = """
+name: busy
+version: 1.0.0
+market: {symbols: [EURUSD], timeframe: 1h}
+indicators:
+  fast_ma: {type: ema, period: 3}
+  slow_ma: {type: ema, period: 7}
+  atr: {type: atr, period: 5}
+signals:
+  cross: {type: ma_crossover, fast: fast_ma, slow: slow_ma}
+entry:
+  long: {when: {signal: cross, type: golden_cross}, order: {type: limit, price: close - 0.1 * atr, expires: 3 bars}}
+  short: {when: {signal: cross, type: death_cross}}
+exit:
+  long: {when: {signal: cross, type: death_cross}}
+  short: {when: {signal: cross, type: golden_cross}}
+  stop_loss: 1.5 * atr
+  take_profit: 2 * atr
+sizing: {method: risk, value: 1%}
+execution: {spread: 1 pips, commission: {per_lot: 3}}
+backtest: {cash: 100000, currency: USD}
+"""
+
+
+class PartServer:
+    """The program that forks parts, and what it says of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.strategy = folder / "busy.yaml"
+        self.strategy.write_text(STRATEGY)
+        self.log = folder / "parts.log"
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("part_process.py")), str(self.strategy)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        self._started: queue.Queue[int] = queue.Queue()
+        self.ended: queue.Queue[tuple[int, int]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def start(self, order: dict[str, Any]) -> int:
+        """Start a part and return its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        return self._started.get(timeout=120)
+
+    def close(self) -> None:
+        """End the program, and all parts with it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._reader.join(30)
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            word, *numbers = line.decode().split()
+            if word == "started":
+                self._started.put(int(numbers[0]))
+            else:
+                self.ended.put((int(numbers[0]), int(numbers[1])))
+
+
+class FaultySession:
+    """A session in `folder`. `die` names for each role the steps at which its processes die, one after the other."""
+
+    def __init__(
+        self,
+        parts: PartServer,
+        folder: Path,
+        *,
+        bars: int = 200,
+        seconds: float = 1.0,
+        url: str = "",
+        patience: dict[str, float] | None = None,
+    ) -> None:
+        self.parts, self.folder, self.bars = parts, folder, bars
+        self.server = EmbeddedServer(folder / "server")
+        self.url = url or self.server.url
+        self.setting = {
+            "bars": bars,
+            "strategy": str(parts.strategy),
+            "folder": str(folder),
+            "url": self.url,
+            "speed": bars * 3600 / seconds,
+            "patience": {**PATIENCE, **(patience or {})},
+        }
+        self.pids: dict[str, int] = {}
+        self.kills: Counter[str] = Counter()  # how often a process was killed, by role
+        self.stops: Counter[str] = Counter()  # how often one stopped by itself with a sentence
+        self.done: set[str] = set()
+
+    def run(
+        self,
+        die: dict[str, Sequence[tuple[str, int]]] | None = None,
+        *,
+        limits: dict[str, int] | None = None,
+        meanwhile: Callable[[FaultySession, float], None] | None = None,
+        most_s: float = 120.0,
+    ) -> None:
+        """Run all parts to their end, starting again those that died or stopped; `meanwhile` is called with the seconds since."""
+        to_die = {role: deque((die or {}).get(role, ())) for role in ROLES}
+        limits = dict(limits or {})
+        began = time.perf_counter()
+        for role in ROLES:
+            self._start(role, to_die[role], limits)
+        while len(self.done) < len(ROLES):
+            passed = time.perf_counter() - began
+            assert passed < most_s, f"the session did not end: {self.done}, {self.kills}, {self._said()}"
+            if meanwhile is not None:
+                meanwhile(self, passed)
+            try:
+                pid, code = self.parts.ended.get(timeout=0.01)
+            except queue.Empty:
+                continue
+            role = next((role for role, known in self.pids.items() if known == pid), "")
+            if not role:
+                continue  # of an earlier session
+            del self.pids[role]
+            assert code in (0, 1, -signal.SIGKILL), f"{role} ended with {code}: {self._said()}"
+            if code == 0:
+                self.done.add(role)
+                continue
+            (self.kills if code < 0 else self.stops)[role] += 1
+            self._start(role, to_die[role], limits)
+
+    def kill(self, role: str) -> None:
+        """Kill a part as it is, wherever it is."""
+        if role in self.pids:
+            os.kill(self.pids[role], signal.SIGKILL)
+
+    def restart_server(self, *, kill: bool) -> None:
+        """End the server, by kill -9 or orderly, and start it on what it left."""
+        if kill:
+            os.kill(self.server.pid, signal.SIGKILL)
+        self.server.stop()
+        self.server = EmbeddedServer(self.folder / "server")
+
+    def close(self) -> None:
+        """End what still runs."""
+        for role in list(self.pids):
+            self.kill(role)
+        self.server.stop()
+
+    def _start(self, role: str, to_die: deque[tuple[str, int]], limits: dict[str, int]) -> None:
+        point, count = to_die.popleft() if to_die else ("", 0)
+        order = {"role": role, "setting": self.setting, "point": point, "count": count}
+        self.pids[role] = self.parts.start({**order, "most_bytes": limits.pop(role, 0)})
+
+    def _said(self) -> str:
+        return self.parts.log.read_text()[-3000:]
+
+
+def expected_tables(strategy: Path, bars: int) -> dict[str, pd.DataFrame]:
+    """What the backtest of the same bars leaves."""
+    ready = prepare(strategy, sp.sample("EURUSD", "1h").iloc[:bars], cash=100_000, currency="USD")
+    run = make_run(ready, outcome_of(ready), seed=0, began_s=0.0)
+    return {name: getattr(run, name) for name in TABLES}
+
+
+def assert_undisturbed(session: FaultySession, expected: dict[str, pd.DataFrame]) -> None:
+    """What a session left is what an undisturbed one leaves, in its tables, its journals and on its streams."""
+    tables = pd.read_pickle(session.folder / "tables.pickle")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(tables[name], expected[name], check_exact=True)
+    counters = json.loads((session.folder / "counters.json").read_text())
+    assert counters["read"] == sum(counters[name] for name in ("acted", "ignored", "refused", "dead"))
+    assert counters["acted"] == session.bars + 1  # each bar, and the end
+    streams = RedisStreams(session.server.url)
+    try:
+        assert_once(session, streams, expected)
+        groups = {keys.SIGNALS: "orchestrator", keys.fills(PAPER): "orchestrator", keys.orders(PAPER): "execution"}
+        pending = {name: streams.pending(f"{group}:{PAPER}", name) for name, group in groups.items()}
+        assert set(pending.values()) == {0}, pending
+        assert counters["read"] <= streams.length(keys.SIGNALS)
+    finally:
+        streams.close()
+
+
+def assert_once(session: FaultySession, streams: RedisStreams, expected: dict[str, pd.DataFrame]) -> None:
+    """No order twice, no fill twice, none lost: in both journals, and on the streams when what is the same is taken once."""
+    with JournalReader(session.folder / "session.sqlite") as journal:
+        sent = [one.order.client_order_id for one in journal.orders()]
+        fills = journal.fills()
+        booked = [one.fill_id for one in fills]
+    with JournalReader(session.folder / "execution.sqlite") as journal:
+        told = [one.fill_id for one in journal.fills()]
+    assert len(set(sent)) == len(sent)
+    assert len(set(booked)) == len(booked)
+    assert booked == told
+    assert len(booked) == len(expected["fills"])
+    on_orders = [decode(entry.fields) for entry in streams.history(keys.orders(PAPER))]
+    bodies = {repr(one) for one in on_orders}
+    orders = {one.client_order_id for one in on_orders if isinstance(one, Order)}
+    assert orders == set(sent)
+    assert len({repr(one) for one in on_orders if isinstance(one, Order)}) == len(sent)  # sent again is sent the same
+    assert sum(text.startswith("Decided") for text in bodies) == session.bars
+    cancels = {one.client_order_id for one in on_orders if isinstance(one, Cancel)}
+    assert cancels <= orders
+    assert all(isinstance(one, Order | Cancel | Decided) for one in on_orders)
+    on_fills = [decode(entry.fields) for entry in streams.history(keys.fills(PAPER))]
+    assert {one.fill_id for one in on_fills if isinstance(one, Fill)} == set(booked)

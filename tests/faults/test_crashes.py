@@ -1,0 +1,76 @@
+"""Parts and server killed at every step and at any time: what the session leaves is what an undisturbed one leaves."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.faults.session import IS_LONG, ROLES, assert_undisturbed
+
+BARS = 150
+STEPS = {
+    "orchestrator": [
+        ("made_group", 1), ("read", 3), ("in_step", 9), ("filled", 2), ("decided", 4), ("journalled", 4), ("sent", 3),
+        ("unacknowledged", 3), ("acknowledged", 2), ("unpublished", 2), ("published", 2),
+    ],
+    "execution": [
+        ("made_group", 1), ("read", 4), ("in_step", 9), ("accepted", 2), ("filled", 2), ("journalled", 4), ("sent", 3),
+        ("unacknowledged", 3), ("acknowledged", 2), ("unpublished", 2), ("published", 2),
+    ],
+    "worker": [("unpublished", 1), ("published", 1), ("unpublished", 3), ("published", 4)],
+    "feed": [("unpublished", 1), ("published", 2), ("unpublished", 3), ("published", 5)],
+}  # fmt: skip
+
+
+def test_a_session_without_faults_is_the_backtest(begin, expected) -> None:
+    session = begin(bars=BARS, seconds=0.3)
+
+    session.run()
+
+    assert len(expected(BARS)["trades"]) >= 10
+    assert not session.kills
+    assert not session.stops
+    assert_undisturbed(session, expected(BARS))
+
+
+def test_each_part_killed_at_each_of_its_steps(begin, expected) -> None:
+    session = begin(bars=BARS)
+
+    session.run(STEPS)
+
+    assert session.kills == {role: len(steps) for role, steps in STEPS.items()}
+    assert_undisturbed(session, expected(BARS))
+
+
+@pytest.mark.skipif(
+    not IS_LONG, reason="SPTRADER_FAULTS=1 kills one part after the other at each step in a session by itself"
+)
+@pytest.mark.parametrize("role", ROLES)
+def test_one_part_killed_at_one_step_early_and_late(begin, expected, role: str) -> None:
+    for point, _ in STEPS[role]:
+        for count in (1, 7, 40):
+            session = begin(bars=BARS, seconds=0.5)
+            session.run({role: [(point, count)]})
+            assert_undisturbed(session, expected(BARS))
+
+
+@pytest.mark.parametrize("seed", range(50 if IS_LONG else 4))
+def test_parts_and_server_killed_at_any_time(begin, expected, seed: int) -> None:
+    chance = random.Random(seed)
+    session = begin(bars=BARS, seconds=1.2)
+    due = sorted(chance.uniform(0.0, 1.1) for _ in range(5))
+    servers = [chance.randrange(5)]
+
+    def kill(session, passed: float) -> None:
+        while due and due[0] <= passed:
+            due.pop(0)
+            if len(due) in servers:
+                session.restart_server(kill=True)
+            else:
+                session.kill(chance.choice(sorted(session.pids)))  # there is always the orchestrator
+
+    session.run(meanwhile=kill)
+
+    assert session.kills.total() >= 2  # one that just ends can no longer be killed
+    assert_undisturbed(session, expected(BARS))

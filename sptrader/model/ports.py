@@ -56,12 +56,20 @@ class Streams(Protocol):
         ...
 
     def read(
-        self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
+        self,
+        group: str,
+        consumer: str,
+        streams: Sequence[str],
+        *,
+        count: int = 100,
+        block_ms: int | None = None,
+        handled: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Entry]:
         """Return new entries for this consumer, oldest first within a stream; they stay pending until acknowledged.
 
-        At most `count` of each stream. Waits up to `block_ms` for the first one; None or 0 does not wait. Raises
-        `StreamError` when a group is missing: the server has lost its data.
+        At most `count` of each stream. Waits up to `block_ms` for the first one; None or 0 does not wait. The ids in
+        `handled`, by stream, are acknowledged before, in the same round trip. Raises `StreamError` when a group is missing:
+        the server has lost its data.
         """
         ...
 

@@ -108,7 +108,7 @@ class ExecutionDesk:
         """Look at the kill switch, take instructions, let orders meet the bars that may be met, and tell what happened."""
         is_pulled = self._look()
         entries = self._inbox.read(0 if self._may_meet() else block_ms)
-        has_bars = self.bars.take(0)
+        has_bars = self.bars.next_ns() is None and self.bars.take(0)
         is_busy = bool(entries) or has_bars
         if entries or is_pulled or self._may_meet():
             with self._journal.transaction() as step:

@@ -26,13 +26,17 @@ class Inbox:
         for name in names:
             streams.make_group(group, name, after=done.get(name, "0"))
         self._last = {name: parse_id(done.get(name, "0-0")) for name in names}
+        self._handled: dict[str, list[str]] = {}
         self._claimed = [entry for name in names for entry in self._claim(name)]
 
     def read(self, block_ms: int) -> list[Entry]:
         """Return what has not been handled, oldest first within a stream."""
         found, self._claimed = self._claimed, []
         if not found:
-            found = self._streams.read(self._group, CONSUMER, self._names, count=self._count, block_ms=block_ms or None)
+            found = self._streams.read(
+                self._group, CONSUMER, self._names, count=self._count, block_ms=block_ms or None, handled=self._handled
+            )
+            self._handled = {}
         fresh, stale = [], []
         for entry in found:
             id = parse_id(entry.id)
@@ -45,15 +49,15 @@ class Inbox:
         return fresh
 
     def acknowledge(self, entries: Sequence[Entry]) -> None:
-        """Say that the entries are in the journal."""
-        ids: dict[str, list[str]] = {}
+        """Say that the entries are in the journal; the server hears it with the next read, in one round trip."""
         for entry in entries:
-            ids.setdefault(entry.stream, []).append(entry.id)
-        for name, known in ids.items():
-            self._streams.acknowledge(self._group, name, known)
+            self._handled.setdefault(entry.stream, []).append(entry.id)
 
     def pending(self) -> int:
         """Return how many entries were read and not acknowledged."""
+        for name, ids in self._handled.items():
+            self._streams.acknowledge(self._group, name, ids)
+        self._handled = {}
         return sum(self._streams.pending(self._group, name) for name in self._names)
 
     def _claim(self, name: str) -> list[Entry]:

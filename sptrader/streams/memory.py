@@ -95,9 +95,18 @@ class MemoryStreams:
         return ids
 
     def read(
-        self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
+        self,
+        group: str,
+        consumer: str,
+        streams: Sequence[str],
+        *,
+        count: int = 100,
+        block_ms: int | None = None,
+        handled: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Entry]:
-        """Return new entries for this consumer."""
+        """Return new entries for this consumer, after saying that others were handled."""
+        for name, ids in (handled or {}).items():
+            self.acknowledge(group, name, ids)
         until = self._clock.elapsed_s() + (block_ms or 0) / 1000
         with self._open():
             while True:

@@ -2,6 +2,8 @@
 
 A lost connection is tried again with waits that double, for as long as the caller has patience; then `StreamError`. An
 answer that was lost on the way is made up for: what the server had delivered in it is read first, before anything newer.
+A server that comes back without what it had been told is not gone on with: `StreamError`, and who starts again finds out what
+is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any, TypeVar
 from sptrader.clock import LiveClock
 from sptrader.errors import StreamError
 from sptrader.model.ports import Entry
-from sptrader.streams.faults import no_fields, no_group, was_closed
+from sptrader.streams.faults import data_lost, no_fields, no_group, was_closed
 from sptrader.streams.ids import format_id, parse_id
 from sptrader.streams.trim import trim
 
@@ -67,6 +69,7 @@ class RedisStreams:
         self._unsure: set[tuple[str, str]] = set()
         self._seen: dict[tuple[str, str, str], str] = {}
         self._claimed: dict[tuple[str, str, str], str] = {}
+        self._told: dict[str, str] = {}  # the last entry that this connection has added to each stream
         try:
             self._client: Any = redis.Redis.from_url(
                 url,
@@ -75,6 +78,7 @@ class RedisStreams:
                 socket_connect_timeout=self._patience.answer_s,
                 retry=Retry(NoBackoff(), 0),
                 retry_on_error=[],
+                redis_connect_func=self._greet,
             )
         except ValueError as error:
             raise StreamError(
@@ -89,6 +93,7 @@ class RedisStreams:
     def add(self, stream: str, fields: Mapping[str, bytes | str], *, most: int | None = None) -> str:
         """Append an entry."""
         id = self._call(*_xadd(stream, fields))
+        self._told[stream] = id.decode()
         if most is not None:
             self._trim(stream, 1, most)
         return str(id.decode())
@@ -106,22 +111,32 @@ class RedisStreams:
                 return list(pipe.execute())
 
         ids = self._try(send) if commands else []
+        self._told.update((stream, id.decode()) for (stream, _), id in zip(entries, ids, strict=True))
         if most is not None:
             for stream in dict.fromkeys(stream for stream, _ in entries):
                 self._trim(stream, sum(name == stream for name, _ in entries), most)
         return [id.decode() for id in ids]
 
     def read(
-        self, group: str, consumer: str, streams: Sequence[str], *, count: int = 100, block_ms: int | None = None
+        self,
+        group: str,
+        consumer: str,
+        streams: Sequence[str],
+        *,
+        count: int = 100,
+        block_ms: int | None = None,
+        handled: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Entry]:
-        """Return new entries for this consumer."""
+        """Return new entries for this consumer, after saying that others were handled."""
+        acks = [("XACK", stream, group, *ids) for stream, ids in (handled or {}).items() if ids]
         until = self._clock.elapsed_s() + (block_ms or 0) / 1000
         # A wait longer than a socket's time limit would look like a dead server.
         longest_ms = max(1, int(self._patience.answer_s * 500))
         while True:
             left_ms = min(int((until - self._clock.elapsed_s()) * 1000), longest_ms)
-            ask = partial(self._read, group, consumer, streams, count, left_ms)
+            ask = partial(self._read, group, consumer, streams, count, left_ms, acks)
             found = self._try(ask, group, streams)
+            acks = []
             if found or left_ms <= 0:
                 return found
 
@@ -174,7 +189,7 @@ class RedisStreams:
             if "no such key" in str(error.__cause__):
                 return "0-0"
             raise
-        return str(facts[facts.index(b"last-generated-id") + 1].decode())
+        return _last_id(facts)
 
     def length(self, stream: str) -> int:
         """Return how many entries the stream keeps."""
@@ -213,7 +228,15 @@ class RedisStreams:
         self._client.connection_pool.disconnect()
         self._client.close()
 
-    def _read(self, group: str, consumer: str, streams: Sequence[str], count: int, block_ms: int) -> list[Entry]:
+    def _read(
+        self,
+        group: str,
+        consumer: str,
+        streams: Sequence[str],
+        count: int,
+        block_ms: int,
+        acks: Sequence[tuple[str, ...]],
+    ) -> list[Entry]:
         place = (group, consumer)
         if place in self._unsure:
             known = [(group, consumer, stream) for stream in streams]
@@ -223,17 +246,22 @@ class RedisStreams:
             if lost:
                 return lost
         self._unsure.add(place)
-        found = self._ask_group(place, streams, [">"] * len(streams), count, block_ms)
+        found = self._ask_group(place, streams, [">"] * len(streams), count, block_ms, acks)
         self._unsure.discard(place)
         return found
 
     def _ask_group(
-        self, place: tuple[str, str], streams: Sequence[str], ids: Sequence[str], count: int, block_ms: int
+        self,
+        place: tuple[str, str],
+        streams: Sequence[str],
+        ids: Sequence[str],
+        count: int,
+        block_ms: int,
+        acks: Sequence[tuple[str, ...]] = (),
     ) -> list[Entry]:
         waiting = ("BLOCK", block_ms) if block_ms > 0 else ()
-        reply = self._client.execute_command(
-            "XREADGROUP", "GROUP", *place, "COUNT", count, *waiting, "STREAMS", *streams, *ids
-        )
+        command = ("XREADGROUP", "GROUP", *place, "COUNT", count, *waiting, "STREAMS", *streams, *ids)
+        reply = self._at_once([*acks, command]) if acks else self._client.execute_command(*command)
         found = []
         for name, raw in reply or ():
             stream = name.decode()
@@ -241,6 +269,17 @@ class RedisStreams:
                 self._seen[(*place, stream)] = raw[-1][0].decode()
             found.extend(_entries(stream, raw))
         return found
+
+    def _at_once(self, commands: Sequence[tuple[Any, ...]]) -> Any:
+        """Send commands in one round trip and return the last one's reply; the first error is raised as it came."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            replies = pipe.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies[-1]
 
     def _trim(self, stream: str, added: int, most: int) -> None:
         self._added[stream] = self._added.get(stream, 0) + added
@@ -251,6 +290,21 @@ class RedisStreams:
             trim(self._call, stream, most)
         except StreamError as error:  # the entry itself was added: who added it must not add it again
             self._alert(f"Stream '{stream}' could not be trimmed: {error}")
+
+    def _greet(self, connection: Any) -> None:
+        """Begin a connection; raise `StreamError` when the server does not know what it was told over an earlier one."""
+        connection.on_connect()
+        for stream, told in self._told.items():
+            connection.send_command("XINFO", "STREAM", stream)
+            try:
+                known = _last_id(connection.read_response())
+            except self._errors.NoPermissionError:
+                continue
+            except self._errors.ResponseError:
+                known = "0-0"  # there is no such stream
+            if parse_id(known) < parse_id(told):
+                self._told = {}  # said once; who goes on knows it
+                raise data_lost(self.address, stream)
 
     def _call(self, *command: Any, group: str = "") -> Any:
         return self._try(lambda: self._client.execute_command(*command), group, command[1:2])
@@ -321,6 +375,10 @@ def _entries(stream: str, raw: Sequence[Any]) -> list[Entry]:
         for item in raw
         if item is not None and item[1] is not None
     ]
+
+
+def _last_id(facts: Sequence[Any]) -> str:
+    return str(facts[facts.index(b"last-generated-id") + 1].decode())
 
 
 def _address(client: Any) -> str:

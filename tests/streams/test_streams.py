@@ -291,3 +291,20 @@ def test_consumers_side_by_side_get_each_entry_once(connect):
     assert sorted(n for found in got.values() for n in found) == list(range(500))
     assert all(found == sorted(found) for found in got.values())
     assert writer.pending("g", "s") == 0
+
+
+def test_what_was_handled_is_acknowledged_with_the_next_read(connect):
+    streams = connect()
+    streams.make_group("g", "a", after="0")
+    first = streams.add("a", {"x": b"1"})
+    assert [entry.id for entry in streams.read("g", "c", ["a"])] == [first]
+    second = streams.add("a", {"x": b"2"})
+
+    found = streams.read("g", "c", ["a"], handled={"a": [first]})
+
+    assert [entry.id for entry in found] == [second]
+    assert streams.pending("g", "a") == 1
+    assert streams.read("g", "c", ["a"], block_ms=1, handled={"a": [second]}) == []
+    assert streams.pending("g", "a") == 0
+    with pytest.raises(StreamError, match="'none'"):
+        streams.read("none", "c", ["a"], handled={"a": [second]})

@@ -24,3 +24,12 @@ def no_fields(stream: str) -> StreamError:
 def was_closed(where: str) -> StreamError:
     """Return the error of a connection that its owner has closed."""
     return StreamError(f"The connection to {where} was closed; make a new one.", is_failure=True)
+
+
+def data_lost(where: str, stream: str) -> StreamError:
+    """Return the error of a server that came back with less than it had been told."""
+    return StreamError(
+        f"{where} came back and has lost the last entries of '{stream}'. Start again: what is missing is sent again then.",
+        key=stream,
+        is_failure=True,
+    )

@@ -169,11 +169,12 @@ class FaultySession:
         if role in self.pids:
             os.kill(self.pids[role], signal.SIGKILL)
 
-    def restart_server(self, *, kill: bool) -> None:
-        """End the server, by kill -9 or orderly, and start it on what it left."""
+    def restart_server(self, *, kill: bool, between: Callable[[], object] = lambda: None) -> None:
+        """End the server, by kill -9 or orderly, and start it on what it left; `between` may change that."""
         if kill:
             os.kill(self.server.pid, signal.SIGKILL)
         self.server.stop()
+        between()
         self.server = EmbeddedServer(self.folder / "server")
 
     def close(self) -> None:

@@ -61,6 +61,8 @@ from sptrader.kernel.state import (
     SIDE,
 )
 
+DUST = 1e-9  # of a position
+
 
 @compiled
 def meet_bar(market, books, s, t):
@@ -93,7 +95,8 @@ def book_bar(market, orders, books, s, t, given, gone):
     unfilled `gone`, rows as in the books, in its order: exits first.
 
     Of a given fill instrument, signed quantity, price, raw price, half spread, fee, reason, ambiguity and IS_INSIDE are read, and
-    F_HELD: 1 where it is a further part of an entry that has filled in part before.
+    F_HELD: 1 where it is a further part of an entry that has filled in part before, and 2 more where its entry was taken off
+    already, so that it leaves the one alone that works now.
     """
     a, n = s, market.price.shape[0]
     is_first = open_bar(market.flags[0, t], a)
@@ -130,6 +133,8 @@ def book_bar(market, orders, books, s, t, given, gone):
 def take_fill(fills, counts, i, t, row, a, p):
     """Keep and book one fill that a venue made."""
     quantity, price, held = row[F_QUANTITY], row[F_PRICE], p[QUANTITY]
+    if abs(quantity + held) < DUST * abs(held):
+        quantity = -held  # what rounding left of several parts is no position
     p[FILL] = quantity
     p[FILL_PRICE] = price
     p[FILL_RAW] = row[F_RAW]
@@ -144,11 +149,12 @@ def take_fill(fills, counts, i, t, row, a, p):
         p[MAE] = max(p[MAE], -gain)
         settle(fills, counts, True, i, t, a, p)
     else:
-        side, rest = p[SIDE], p[ORDER_QUANTITY] - abs(quantity)
+        is_part, is_other = row[F_HELD] == 1.0 or row[F_HELD] == 3.0, row[F_HELD] >= 2.0
+        side, rest = p[SIDE], p[ORDER_QUANTITY] - (0.0 if is_other else abs(quantity))
         p[IS_INSIDE] = row[F_INSIDE]
         rate = p[FILL_RATE]
         settle(fills, counts, True, i, t, a, p)
-        if row[F_HELD] > 0.0:
+        if is_part and held != 0.0:
             p[ADDS] -= 1.0
         if side != 0.0 and rest > 0.0:  # the rest works on, as an add
             p[SIDE] = side

@@ -96,13 +96,13 @@ class Writer:
                 self.exits.pop(i, None)
             elif i not in self.exits:
                 self.exits[i] = self._id(symbol, time_ns, "exit")
-                self._left[self.exits[i]] = _decimal(abs(p[k.QUANTITY]))
+                self._left[self.exits[i]] = exact(abs(p[k.QUANTITY]))
                 found.append(
                     Order(
                         client_order_id=self.exits[i],
                         symbol=symbol,
                         side="sell" if p[k.QUANTITY] > 0.0 else "buy",
-                        quantity=_decimal(abs(p[k.QUANTITY])),
+                        quantity=exact(abs(p[k.QUANTITY])),
                         type="market",
                         time_in_force="gtc",
                         leg="exit",
@@ -119,12 +119,12 @@ class Writer:
         symbol, p = self.plan.symbols[i], state[k.block(i, 1) :]
         spec = entry_order(self.plan, 1 if quantity > 0.0 else -1)
         self.entries[i] = self._id(symbol, time_ns, "entry")
-        self._left[self.entries[i]] = _decimal(abs(quantity))
+        self._left[self.entries[i]] = exact(abs(quantity))
         return Order(
             client_order_id=self.entries[i],
             symbol=symbol,
             side="buy" if quantity > 0.0 else "sell",
-            quantity=_decimal(abs(quantity)),
+            quantity=exact(abs(quantity)),
             type=spec.type,
             time_in_force=spec.time_in_force,
             leg="entry",
@@ -166,9 +166,9 @@ def _bracket(p: Floats) -> Bracket | None:
 
 
 def _price(value: float) -> Decimal | None:
-    return None if math.isnan(value) else _decimal(value)
+    return None if math.isnan(value) else exact(value)
 
 
-def _decimal(value: float) -> Decimal:
-    """The shortest decimal that is this float: prices and quantities on their steps are exact."""
+def exact(value: float) -> Decimal:
+    """Return the shortest decimal that is this float: prices and quantities on their steps are exact."""
     return Decimal(int(value)) if value == int(value) else Decimal(repr(float(value)))

@@ -63,7 +63,8 @@ def _fill_row(fill: Fill, i: int, writer: Writer, half_spreads: Floats) -> Float
     row[m.F_REASON] = _fill_code(fill)
     row[m.F_AMBIGUOUS] = float(fill.is_ambiguous)
     row[m.F_INSIDE] = _INSIDE[fill.inside]
-    row[m.F_HELD] = float(writer.filled(i, fill))
+    is_other = not fill.is_closing and writer.entries.get(i) != fill.client_order_id
+    row[m.F_HELD] = float(writer.filled(i, fill)) + (2.0 if is_other else 0.0)
     return row
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import cast
 
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from sptrader.errors import RunError
 from sptrader.kernel import market as m
+from sptrader.kernel import state as k
 from sptrader.model.bars import BarsFacts
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import ColumnsMessage
-from sptrader.model.orders import Instruction, Report
+from sptrader.model.orders import Fill, Instruction, Report
 from sptrader.model.reasons import Action, Reason
 from sptrader.model.reasons import Outcome as Decided
 from sptrader.model.timeframe import make_timeframe
@@ -27,9 +29,10 @@ from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.arriving import Arriving
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.backtest import Outcome
+from sptrader.orchestrator.causal import Causal
 from sptrader.orchestrator.columns import Columns
 from sptrader.orchestrator.filters import filter_codes
-from sptrader.orchestrator.instructions import Writer
+from sptrader.orchestrator.instructions import Writer, exact
 from sptrader.orchestrator.market import MarketData
 from sptrader.orchestrator.nights import NightRates
 from sptrader.orchestrator.pages import Pages
@@ -94,6 +97,7 @@ class Session:
         self.tail = Tail(plan, setting.facts, setting.instruments, setting.currency, setting.nights)
         self.arriving = Arriving(setting.instruments)
         self.pages = Pages(len(plan.symbols))
+        self._causal = Causal()
         self.writer = Writer(plan, setting.account)
         self.state: Floats = np.empty(0)
         self.chunk: Chunk | None = None
@@ -156,13 +160,25 @@ class Session:
             self.state = opening_state(self.plan, chunk.market, self.setting.cash)
         t, kernel = chunk.row(time_ns), chunk.market.kernel
         opened = kernel.price[:, t, 4] - kernel.price[:, t, 0]
-        given, gone = reported_rows(reports, self.writer, opened * 0.5)
+        given, gone = reported_rows(self._causal.take(reports, self.held()), self.writer, opened * 0.5)
         page = self.pages.page(kernel.price.shape[1])
         book_bar(kernel, chunk.orders, page, self.state, t, given, gone)
         _, placed = self.pages.keep(page, t, time_ns)
         self.done += 1
         ended = [int(row[m.O_INSTRUMENT]) for row in gone]
         return self.writer.instructions(placed, ended, self.state, time_ns, time_ns + chunk.market.timeframe_ns)
+
+    def held(self) -> dict[str, Decimal]:
+        """Return the signed quantities held, by symbol, of the instruments where any is."""
+        if len(self.state) == 0:
+            return {}
+        quantities = {s: float(self.state[k.block(i, 1) + k.QUANTITY]) for i, s in enumerate(self.plan.symbols)}
+        return {symbol: exact(quantity) for symbol, quantity in quantities.items() if quantity != 0.0}
+
+    @property
+    def waiting(self) -> tuple[Fill, ...]:
+        """The fills that cannot be booked before another one has come."""
+        return tuple(self._causal.waiting)
 
     @property
     def timeframe_ns(self) -> int:

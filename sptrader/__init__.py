@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sptrader.runs.backtest import backtest
     from sptrader.runs.batch import Batch, batch
     from sptrader.runs.live_replay import live
+    from sptrader.runs.paper_session import PaperSession
     from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
     from sptrader.runs.sweep import sweep
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Orchestrator": "views.orchestrator",
     "Batch": "runs.batch",
+    "PaperSession": "runs.paper_session",
     "QualityReport": "data.checks",
     "Range": "components.contract",
     "Run": "runs.run",
@@ -62,6 +64,7 @@ _HOMES = {
 __all__ = [
     "Batch",
     "Orchestrator",
+    "PaperSession",
     "QualityReport",
     "Range",
     "Run",

@@ -78,12 +78,6 @@ def armed_broker(live: LiveSetting, *, armed: str | None, tiers: Mapping[str, st
             key="tier",
             value="unchecked",
         )
-    if live.plan.risk.max_order_notional is None:
-        raise RunError(
-            f"{live.strategy.source_path}: live trading needs risk.max_order_notional, the largest order in account currency.",
-            path=live.strategy.source_path,
-            key="risk.max_order_notional",
-        )
     return find_broker(live.strategy.live.broker)(live.account)
 
 

@@ -186,9 +186,10 @@ class MemoryStreams:
             return self.server.values.get(key, (None, 0.0))[0]
 
     def delete(self, key: str) -> None:
-        """Take a key away."""
+        """Take a key or a stream away."""
         with self._open():
             self.server.values.pop(key, None)
+            self.server.streams.pop(key, None)
 
     def keys(self, pattern: str) -> list[str]:
         """Return the names of keys and streams."""

@@ -1,0 +1,293 @@
+"""`sptrader live`, `feed`, `execute` and `live-...`: the demo, what is refused, and a session that is told, stopped and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import sptrader as sp
+from sptrader.cli import main
+from sptrader.data.parquet import save_bars
+from sptrader.errors import BrokerError, StreamError
+from sptrader.runs.brokers import broker_names, find_broker
+from sptrader.streams.embedded import EmbeddedServer, find_server
+from sptrader.streams.redis import RedisStreams
+
+TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
+N_BARS = 400
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path, monkeypatch):
+    try:
+        find_server()
+    except StreamError as error:
+        pytest.skip(str(error))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("SPTRADER_SESSIONS", str(tmp_path / "sessions"))
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    save_bars(sp.sample("EURUSD", "1h").iloc[:N_BARS], tmp_path / "bars.parquet")
+    return tmp_path
+
+
+@pytest.fixture
+def server(tmp_path):
+    with EmbeddedServer(tmp_path / "server") as running:
+        yield running
+
+
+def told(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def refused(capsys, *arguments):
+    code, out, err = told(capsys, *arguments)
+    assert (code, out) == (2, ""), err
+    assert "Traceback" not in err
+    return err
+
+
+def test_one_command_trades_a_file_on_paper_and_leaves_the_backtests_tables(capsys, apart):
+    code, out, err = told(
+        capsys, "live", "ma_crossover", "--mode", "paper", "--replay", "bars.parquet", "--speed", "max", "--json"
+    )
+    assert (code, err) == (0, "")
+    said = json.loads(out)
+    _, out, _ = told(capsys, "backtest", "ma_crossover", "--data", "bars.parquet", "--json")
+    expected = json.loads(out)
+
+    assert set(said) == {"run", "folder", "metrics"}
+    assert said["metrics"] == expected["metrics"]
+    assert said["run"] != expected["run"]
+    for name in TABLES:
+        made, other = (apart / one["folder"] / f"{name}.parquet" for one in (said, expected))
+        assert made.read_bytes() == other.read_bytes()
+    facts = json.loads((apart / said["folder"] / "run.json").read_text())
+    assert facts["mode"] == "paper"
+    again = sp.load_run(apart / said["folder"])
+    assert "cross" in str(again.explain(str(again.decisions["time"].iloc[0])))
+    assert list((apart / "sessions").iterdir()) == []  # nothing is left of a session that is over
+
+
+def test_options_reach_the_session_as_they_reach_a_backtest(capsys):
+    options = ["--param", "fast=8", "--cash", "5000", "--start", "2017-01-09", "--end", "2017-01-20"]
+    _, out, _ = told(
+        capsys, "live", "ma_crossover", "--replay", "bars.parquet", "--json", "--currency", "USD", *options
+    )
+    _, other, _ = told(capsys, "backtest", "ma_crossover", "--data", "bars.parquet", "--json", *options)
+
+    assert json.loads(out)["metrics"] == json.loads(other)["metrics"]
+
+
+def test_two_replays_on_one_server_do_not_meet(capsys, server):
+    first = told(capsys, "live", "ma_crossover", "--replay", "bars.parquet", "--redis-url", server.url, "--json")
+    second = told(capsys, "live", "ma_crossover", "--replay", "bars.parquet", "--redis-url", server.url, "--json")
+
+    assert first == second
+    assert first[0] == 0
+
+
+def test_python_call_is_the_command():
+    bars = sp.load_bars("bars.parquet")
+    run = sp.live("rsi_reversion", bars, speed="1000000000x")
+
+    assert run.config.mode == "paper"
+    assert run.metrics["final_equity"] == sp.backtest("rsi_reversion", bars).metrics["final_equity"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--replay", "bars.parquet", "--mode", "demo"], "--mode was 'demo'; allowed are paper, live."),
+        (
+            ["--replay", "bars.parquet", "--speed", "fast"],
+            "speed was 'fast'; allowed are max, realtime, or a number above 0.",
+        ),
+        (["--replay", "none.parquet"], "none.parquet"),
+        (
+            ["--replay", "bars.parquet", "--replay", "bars.parquet"],
+            "bars.parquet has bars of EURUSD, and so has a file before it",
+        ),
+        (
+            ["--replay", "bars.parquet", "--symbol", "EURUSD", "--symbol", "GBPUSD"],
+            "--symbol was given 2 times for 1 files",
+        ),
+        (["--replay", "bars.parquet", "--part", "worker"], "--part follows a feed"),
+        (["--replay", "bars.parquet", "--mode", "live"], "--replay is for --mode paper"),
+        (["--replay", "bars.parquet", "--arm", "paper"], "--arm is for --mode live"),
+        (["--replay", "bars.parquet", "--start", "2018-01-01"], "2017-12-31"),
+        (["--replay", "bars.parquet", "--redis-url", "nowhere"], "address cannot be read"),
+        ([], "give --redis-url or REDIS_URL"),
+    ],
+)
+def test_wrong_input_is_one_sentence(capsys, arguments, message):
+    err = refused(capsys, "live", "ma_crossover", *arguments)
+
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_commands_to_a_session_that_is_not_there(capsys):
+    assert told(capsys, "live-list")[:2] == (0, "no sessions\n")
+    for command in ("live-status", "live-stop", "live-kill", "live-attach", "live-dead"):
+        assert "no session of any account is known here" in refused(capsys, command)
+    assert "limit needs" not in refused(capsys, "live-control", "limt", "--account", "x")
+    assert "needs a limit and its value" in refused(capsys, "live-control", "limit")
+    assert "needs an instrument" in refused(capsys, "live-control", "close")
+
+
+def test_parts_wait_for_a_feed_and_say_so(capsys, server):
+    err = refused(capsys, "live", "ma_crossover", "--redis-url", server.url, "--wait", "0.2")
+
+    assert "no feed has announced bars of EURUSD 1h for 0.2 s" in err
+
+
+LIVE = ["live", "armed.yaml", "--mode", "live", "--wait", "0.2"]
+VERBS = ("submit", "cancel", "amend", "reports", "find_order", "fills", "open_orders", "positions", "account_state")
+
+
+@pytest.fixture
+def announced(server, monkeypatch, capsys):
+    monkeypatch.setenv("REDIS_URL", server.url)
+    assert told(capsys, "feed", "bars.parquet", "--json")[0] == 0
+    text = Path(sp.load_strategy("ma_crossover").source_path).read_text()
+    live = "live: {mode: paper, broker: mine, max_order_notional: 20000}"
+    Path("armed.yaml").write_text(text.replace("live: {mode: paper, broker: paper}", live))
+    return server
+
+
+def test_live_mode_shows_its_limits_and_must_be_armed(capsys, announced):
+    assert "live.max_order_notional" in refused(capsys, "live", "ma_crossover", "--mode", "live")
+    err = refused(capsys, *LIVE)
+
+    assert "limit max_drawdown       0.15" in err
+    assert "limit order max_order_notional 20000" in err
+    assert "live trading must be armed: after reading the limits say --arm paper." in err
+    assert "but the session's account is 'paper'" in refused(capsys, *LIVE, "--arm", "mine")
+    err = refused(capsys, *LIVE, "--arm", "paper")
+    assert "no installed package brings a broker 'mine'" in err
+    assert "sptrader.model.ports.Broker" in err
+    assert "sptrader.brokers" in err
+
+
+def test_live_mode_refuses_bars_that_passed_no_checks(capsys, announced):
+    with closing(RedisStreams(announced.url)) as streams:
+        facts = json.loads(streams.get("facts:EURUSD:1h") or b"")
+        streams.set("facts:EURUSD:1h", json.dumps({**facts, "tier": ""}).encode())
+
+    assert "the bars of EURUSD are unchecked" in refused(capsys, *LIVE, "--arm", "paper")
+
+
+def test_a_broker_of_a_package_is_asked_for_by_its_name(capsys, announced, tmp_path, monkeypatch):
+    verbs = "\n".join(f"    def {verb}(self, *a, **k): ..." for verb in VERBS)
+    made(
+        tmp_path,
+        monkeypatch,
+        f"class Mine:\n    def __init__(self, account): self.account = account\n{verbs}\n",
+        mine="Mine",
+    )
+
+    code, out, err = told(capsys, *LIVE, "--arm", "paper")
+
+    assert (code, out) == (1, "")
+    assert (
+        "the broker 'mine' (Mine) is known, but the execution desk of this version sends orders to the paper broker"
+        in err
+    )
+
+
+def made(folder, monkeypatch, text, **names):
+    """A package on the path that brings brokers."""
+    (folder / "site").mkdir()
+    (folder / "site" / "made_broker.py").write_text(text)
+    info = folder / "site" / "made_broker-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made-broker\nVersion: 1.0\n")
+    points = "\n".join(f"{name} = made_broker:{value}" for name, value in names.items())
+    (info / "entry_points.txt").write_text(f"[sptrader.brokers]\n{points}\n")
+    monkeypatch.syspath_prepend(str(folder / "site"))
+    monkeypatch.delitem(sys.modules, "made_broker", raising=False)
+
+
+def test_brokers_that_are_not_whole_are_refused(tmp_path, monkeypatch):
+    text = "class Half:\n    def __init__(self, account): self.account = account\n    def submit(self, order): ...\n"
+    made(tmp_path, monkeypatch, text, half="Half", lost="Nothing")
+
+    assert broker_names() == ["half", "lost"]
+    with pytest.raises(BrokerError, match=r"'half' .* lacks cancel, amend, reports"):
+        find_broker("half")("paper")
+    with pytest.raises(BrokerError, match=r"'lost' .* cannot be loaded"):
+        find_broker("lost")("paper")
+    with pytest.raises(BrokerError, match="did you mean 'half'"):
+        find_broker("hafl")
+
+
+def test_a_running_session_is_told_stopped_and_goes_on_to_the_backtests_end(capsys, apart):
+    command = ["live", "ma_crossover", "--replay", "bars.parquet", "--json", "--folder", "session"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sptrader", *command, "--speed", "400000x", "--log-json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        _until(lambda: json.loads(told(capsys, "live-status", "--json")[1] or "{}").get("is_well"))
+        code, out, _ = told(capsys, "live-control", "limit", "max_drawdown", "0.5", "--json", "--by", "ann")
+        assert (code, json.loads(out)["verdict"]) == (0, "acted")
+        assert "runs" in told(capsys, "live-list")[1]
+        assert "ma_crossover" in told(capsys, "live-status")[1]
+        assert told(capsys, "live-attach", "--seconds", "0.1")[0] == 0
+        assert told(capsys, "live-dead")[:2] == (0, "no dead letters\n")
+        code, out, err = told(capsys, "live-stop")
+        assert (code, err) == (0, "")
+        out, err = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 0, err
+    stopped = json.loads(out)
+
+    code, out, err = told(capsys, *command)
+    assert (code, err) == (0, "")
+    finished = json.loads(out)
+    assert finished["run"] != stopped["run"]
+    code, out, _ = told(capsys, "live-dead", "--replay", "--folder", "session", "--json")
+    assert code == 0
+    assert json.loads(out)["is_same"]
+    assert json.loads(out)["n_commands"] == 1
+    _, out, _ = told(capsys, "backtest", "ma_crossover", "--data", "bars.parquet", "--json")
+    assert json.loads(out)["metrics"] == finished["metrics"]
+
+
+def test_sigterm_ends_after_the_step_with_the_run_so_far(capsys, apart):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sptrader", "live", "ma_crossover", "--replay", "bars.parquet", "--json", "--speed", "400000x"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        _until(lambda: json.loads(told(capsys, "live-status", "--json")[1] or "{}").get("is_well"))
+        os.kill(child.pid, signal.SIGTERM)
+        out, err = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+
+    assert (child.returncode, err) == (0, "")
+    run = sp.load_run(json.loads(out)["folder"])
+    assert 0 < len(run.equity) < N_BARS
+    assert len(list((apart / "sessions").iterdir())) == 1  # the session's folder, to go on with
+
+
+def _until(is_so, seconds=40.0):
+    pause, began = threading.Event(), time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < seconds
+        pause.wait(0.1)

@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from sptrader.runs.walk_forward import walk_forward
     from sptrader.strategy.loader import load_strategy
     from sptrader.strategy.strategy import Strategy
+    from sptrader.views.live_monitor import LiveMonitor
     from sptrader.views.orchestrator import Orchestrator
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "LiveMonitor": "views.live_monitor",
     "Orchestrator": "views.orchestrator",
     "Batch": "runs.batch",
     "PaperSession": "runs.paper_session",
@@ -63,6 +65,7 @@ _HOMES = {
 
 __all__ = [
     "Batch",
+    "LiveMonitor",
     "Orchestrator",
     "PaperSession",
     "QualityReport",

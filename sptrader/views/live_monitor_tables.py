@@ -1,0 +1,109 @@
+"""Live tables: what was seen of a running session as frames, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from sptrader.clock import LiveClock
+from sptrader.model.messages import Heartbeat
+from sptrader.runs.live_follow import Seen
+from sptrader.runs.part import STALE_S
+
+SHOWN = 50
+
+_POSITIONS = ("symbol", "quantity", "average_price", "mark", "unrealised", "margin", "stop", "target", "bars_held")
+_WORKING = ("symbol", "side", "quantity", "limit_price", "stop_price", "client_order_id")
+_NOTES = ("time", "symbol", "action", "outcome", "reason")
+_FILLS = ("time", "symbol", "side", "quantity", "price", "fee", "leg", "reason")
+_SIGNALS = ("time", "symbol", "signal", "type", "strength", "from", "seconds ago")
+
+
+def positions_table(told: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the open positions of a snapshot."""
+    return _numbers(told.get("positions", []), _POSITIONS, text=("symbol",))
+
+
+def working_table(told: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the entries of a snapshot that wait for their price."""
+    return _numbers(told.get("working", []), _WORKING, text=("symbol", "side", "client_order_id"))
+
+
+def decisions_table(seen: Seen, *, most: int = SHOWN) -> pd.DataFrame:
+    """Return the last decisions, and the answers to events and commands."""
+    rows = [
+        (
+            _time(note["time_ns"]),
+            note["symbol"],
+            _words(note.get("what") or note["action"]),
+            note.get("verdict") or note["outcome"],
+            _words(note.get("why") or note["reason"]),
+        )
+        for note in reversed(seen.notes.since(seen.notes.total - most))
+    ]
+    return pd.DataFrame(rows, columns=list(_NOTES))
+
+
+def fills_table(seen: Seen, *, most: int = SHOWN) -> pd.DataFrame:
+    """Return the last executions."""
+    rows = [
+        (
+            _time(one.time),
+            one.symbol,
+            one.side,
+            float(one.quantity),
+            float(one.price),
+            one.fee,
+            one.leg,
+            _words(one.reason),
+        )
+        for one in reversed(seen.fills.since(seen.fills.total - most))
+    ]
+    return pd.DataFrame(rows, columns=list(_FILLS))
+
+
+def signals_table(seen: Seen, *, most: int = SHOWN) -> pd.DataFrame:
+    """Return the last events on the stream of signals, with who published them."""
+    now_s = LiveClock().elapsed_s()
+    rows = [
+        (
+            _time(one.time_ns),
+            one.symbol,
+            one.name,
+            _words(one.type),
+            round(one.strength, 4),
+            one.source,
+            int(now_s - one.came_s),
+        )
+        for one in reversed(seen.signals.since(seen.signals.total - most))
+    ]
+    return pd.DataFrame(rows, columns=list(_SIGNALS))
+
+
+def beats_table(beats: Iterable[Heartbeat]) -> pd.DataFrame:
+    """Return the processes' heartbeats: who, where, how long ago they spoke, and what they have counted."""
+    now_ns = LiveClock().now_ns()
+    rows = []
+    for beat in beats:
+        age_s = max(0.0, (now_ns - beat.at_ns) / 1e9)
+        counted = ", ".join(f"{name} {value:,}" for name, value in beat.counters.items())
+        rows.append(
+            (beat.role, "lives" if age_s < STALE_S else "silent", int(age_s), beat.pid, beat.host, counted, beat.note)
+        )
+    return pd.DataFrame(rows, columns=["part", "state", "seconds ago", "process", "host", "counted", "note"])
+
+
+def _numbers(rows: list[Mapping[str, Any]], columns: tuple[str, ...], *, text: tuple[str, ...]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(columns))
+    numeric = [name for name in columns if name not in text]
+    return frame.astype(dict.fromkeys(numeric, "float64"))
+
+
+def _time(time_ns: int) -> pd.Timestamp:
+    return pd.Timestamp(int(time_ns), unit="ns", tz="UTC")
+
+
+def _words(text: object) -> str:
+    return str(text).replace("_", " ")

@@ -23,7 +23,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = list(
     dict.fromkeys(found for found in re.findall(r"`((?:\w+=\S+ )*sptrader [a-z][^`]*)`", TEXT) if "NAME" not in found)
 )
-LONG_RUNNING = ("sptrader demo", "sptrader lab")  # runs a notebook; serves until it is stopped
+LONG_RUNNING = ("sptrader demo", "sptrader lab", "sptrader app")  # runs a notebook; serve until they are stopped
 
 
 @pytest.fixture

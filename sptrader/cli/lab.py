@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +24,7 @@ def lab(
     extra: Annotated[list[str] | None, typer.Argument(help="Arguments for JupyterLab itself, after --.")] = None,
     port: Annotated[int | None, typer.Option(help="Port on this machine; else a free one from 8888.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
-) -> int:
+) -> None:
     """Start JupyterLab on the workspace, on this machine alone, without news and update pop-ups."""
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder.", path=folder, key="folder")
@@ -34,4 +33,5 @@ def lab(
     command += [*([] if browser else ["--no-browser"]), *(extra or [])]
     # configuration beside the user's own: the question about news is an extension, no option of the server
     paths = [str(Path(__file__).parent / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    return subprocess.call(command, env={**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})
+    environment = {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)}
+    os.execve(sys.executable, command, environment)  # in place of this process: what ends it ends the server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import asdict
 from importlib.resources import files
@@ -63,7 +62,7 @@ def app(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8866,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     token: Annotated[bool, typer.Option(help="Ask for the token that is printed at the start.")] = True,
-) -> int:
+) -> None:
     """Serve the Orchestrator page as an app: no code to see, on this machine alone, behind a token."""
     if not folder.is_dir():
         raise RunError(f"{folder} is not a folder.", path=folder, key="folder")
@@ -74,4 +73,5 @@ def app(
     own = str(Path(__file__).parent / "jupyter")  # the template lies beside the user's own
     paths = os.pathsep.join([own, *filter(None, [os.environ.get("JUPYTER_PATH")])])
     environment = {**os.environ, "SPTRADER_WORKSPACE": str(folder.resolve()), "JUPYTER_PATH": paths}
-    return subprocess.call(command, cwd=folder, env=environment)
+    os.chdir(folder)
+    os.execve(sys.executable, command, environment)  # in place of this process: what ends it ends the server

@@ -217,6 +217,10 @@ class ExecutionDesk:
             step.add_input(entry)
             self._command(message, step, is_now=True)
         elif isinstance(message, Order | Cancel | Amend | Decided):
+            fault = self._fault(message)
+            if fault:
+                self._dead(entry, fault, step)
+                return
             step.add_input(entry)
             self._instruct(message, step)
             self._meet(step)
@@ -224,6 +228,16 @@ class ExecutionDesk:
             self._dead(entry, "the stream of orders carries orders, cancels, amendments and decided", step)
         else:
             step.set_last_id(entry.stream, entry.id)  # the orchestrator buries what is no command
+
+    def _fault(self, message: Instruction) -> str:
+        """Why an instruction cannot be this session's; empty when it can."""
+        if not isinstance(message, Decided) and message.symbol not in self._live.plan.symbols:
+            return f"{message.symbol} is not traded here; allowed are {', '.join(self._live.plan.symbols)}"
+        last = self.bars.before_ns()
+        time_ns = message.created_at if isinstance(message, Amend) else message.time_ns
+        if last is None or (time_ns > last and not isinstance(message, Amend)):
+            return f"it speaks of bars at {time_ns}, which have not been met"
+        return ""
 
     def _dead(self, entry: Entry, reason: str, step: Step) -> None:
         if entry.stream != keys.orders(self._live.account):
@@ -236,7 +250,10 @@ class ExecutionDesk:
     def _command(self, command: Command, step: Step, *, is_now: bool = False) -> None:
         """Do what a person's command means to orders on their way; all else is the orchestrator's."""
         if command.command == "kill":
-            self._latch(Latched(by=command.by, reason="command", at_ns=command.at_ns), step)
+            latched = Latched(by=command.by, reason="command", at_ns=command.at_ns)
+            if is_now:
+                self._switch.pull(latched)
+            self._latch(latched, step)
         elif command.command == "unlatch":
             self._open()
             if is_now:

@@ -121,6 +121,11 @@ class KillSwitch:
         self._is_known = found is not None
         return found
 
+    def pull(self, latched: Latched) -> None:
+        """Latch it in both places, as far as they can be reached, because a command said so."""
+        self._tell(latched, in_file=self._latch.latched())
+        self._is_known = True
+
     def open(self, *, by: str) -> None:
         """Unlatch file and key, as a person has asked for."""
         self._streams.delete(keys.kill(self._account))
@@ -142,6 +147,7 @@ class KillSwitch:
                 self._latch.latch(by=found.by, reason=found.reason, at_ns=found.at_ns)
             if self._on_server is None:
                 self._streams.set(keys.kill(self._account), _encoded(found))
+                self._on_server = found
         except SptraderError as error:
             _LOG.warning("kill switch of %s: latched, but not in both places (%s)", self._account, error)
 

@@ -79,6 +79,8 @@ def take_event(session: Session, event: Event, *, is_stale: bool) -> Answer:
         verdict = "acted"
     elif outcome is Outcome.REFUSED:
         verdict = "refused"
+    if is_stale and verdict == "ignored":
+        return Answer("refused", "the signal is too old")
     return Answer(verdict, reason.sentence, Action(int(p[k.ACTION])).word, reason.word, tuple(sent))
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from sptrader.clock import LiveClock
-from sptrader.errors import RunError
+from sptrader.errors import RunError, StreamError
 from sptrader.model.bars import SIDED_COLUMNS, bars_facts, times_ns
 from sptrader.model.messages import BarMessage
-from sptrader.model.ports import Streams
+from sptrader.model.ports import Entry, Streams
 from sptrader.model.timeframe import make_timeframe
 from sptrader.runs.live_setting import encode_facts
 from sptrader.streams import keys
@@ -149,8 +149,17 @@ def _last_said(streams: Streams, name: str) -> tuple[int, bool]:
         return -(2**62), False
     milliseconds, _, sequence = last.partition("-")
     before = f"{milliseconds}-{int(sequence) - 1}" if int(sequence) > 0 else f"{int(milliseconds) - 1}-{2**64 - 1}"
-    for entry in streams.history(name, after=before):
-        message = decode(entry.fields)
+    found = _spoken(streams.history(name, after=before)) or _spoken(streams.history(name))
+    return found or (-(2**62), False)
+
+
+def _spoken(entries: Sequence[Entry]) -> tuple[int, bool] | None:
+    """What the last of some entries that is a bar's says; what other programs put there is passed over."""
+    for entry in reversed(entries):
+        try:
+            message = decode(entry.fields)
+        except StreamError:
+            continue
         if isinstance(message, BarMessage):
             return message.time_ns, message.kind == "end"
-    return -(2**62), False
+    return None

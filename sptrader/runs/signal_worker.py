@@ -5,6 +5,7 @@ When several bars wait they are computed at once: what a component says of a bar
 
 from __future__ import annotations
 
+from sptrader.errors import StreamError
 from sptrader.model.messages import BarMessage, ColumnsMessage, Event
 from sptrader.model.ports import Streams
 from sptrader.orchestrator.arriving import column_messages
@@ -113,7 +114,10 @@ def _published(streams: Streams, plan_id: str) -> dict[str, int]:
     last: dict[str, int] = {}
     for entry in streams.history(keys.SIGNALS):
         if "columns" in entry.fields:
-            message = decode(entry.fields)
+            try:
+                message = decode(entry.fields)
+            except StreamError:
+                continue  # the orchestrator buries it
             if isinstance(message, ColumnsMessage) and message.plan == plan_id and message.bar.kind != "end":
                 last[message.bar.symbol] = message.bar.time_ns
     return last

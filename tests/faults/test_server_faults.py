@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from tests.faults.proxy import BadLine
 from tests.faults.session import IS_LONG, assert_undisturbed
 
@@ -48,7 +49,7 @@ def test_a_server_that_hangs_is_waited_for(begin, expected) -> None:
 
 def test_one_without_patience_stops_with_a_sentence_and_goes_on_when_started_again(begin, expected) -> None:
     session = begin(bars=BARS, patience={"answer_s": 0.2, "attempts": 2, "most_s": 0.3})
-    at = [0.4, 1.4]
+    at = [0.3, 1.3]
 
     def hang(session, passed: float) -> None:
         if at and at[0] <= passed:
@@ -92,7 +93,7 @@ def test_a_server_that_comes_back_with_less_than_it_was_told_is_told_again(begin
     session = begin(bars=BARS, seconds=2.0)
     file = session.folder / "server" / "appendonlydir"
     kept = session.folder / "kept"
-    at = [0.4, 0.8]
+    at = [0.2, 0.7]
 
     def forget(session, passed: float) -> None:
         if at and at[0] <= passed:
@@ -105,7 +106,7 @@ def test_a_server_that_comes_back_with_less_than_it_was_told_is_told_again(begin
     session.run(meanwhile=forget)
 
     assert "has lost" in session.parts.log.read_text()
-    assert_undisturbed(session, expected(BARS))
+    assert_undisturbed(session, expected(BARS), has_lost=True)
 
 
 def test_an_empty_server_is_told_all_again(begin, expected) -> None:
@@ -121,4 +122,4 @@ def test_an_empty_server_is_told_all_again(begin, expected) -> None:
 
     session.run(meanwhile=forget)
 
-    assert_undisturbed(session, expected(BARS))
+    assert_undisturbed(session, expected(BARS), has_lost=True)

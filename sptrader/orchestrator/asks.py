@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,9 @@ from sptrader.kernel.terms import (
 )
 from sptrader.orchestrator.columns import Columns
 from sptrader.orchestrator.correlation import correlations
-from sptrader.orchestrator.filters import filter_codes
+from sptrader.orchestrator.filters import filter_codes, has_filters
 from sptrader.orchestrator.market import MarketData
-from sptrader.strategy.expressions import SignalColumns, truth, values
+from sptrader.strategy.expressions import Crossed, SignalColumns, truth, values
 from sptrader.strategy.plan import Distance, ExitTerm, Plan, SideRules
 from sptrader.strategy.tree import Expression
 
@@ -49,8 +50,10 @@ class Rules:
 
 def make_rules(plan: Plan, columns: Columns) -> Rules:
     """Evaluate the entry conditions and the exit terms without position of both sides."""
+    crossed: Crossed = {}
+    sides = plan.long, plan.short
     return Rules(
-        _enter(plan.long, columns), _enter(plan.short, columns), _leave(plan.long, columns), _leave(plan.short, columns)
+        *(_enter(side, columns, crossed) for side in sides), *(_leave(side, columns, crossed) for side in sides)
     )
 
 
@@ -65,15 +68,8 @@ def make_orders(
 
     `codes` are what the filters say of every bar, where that is known already.
     """
-    n = len(market.times_ns)
-    signal = np.zeros((len(market.symbols), n, 1), np.uint8)
-    refused = np.zeros((len(market.symbols), n), np.uint8)
-    for i, symbol in enumerate(market.symbols):
-        rows = market.rows[symbol]
-        bits = asked_bits(rules[symbol], len(rows))
-        asked = np.flatnonzero((bits & np.uint8(LONG_ENTRY | SHORT_ENTRY)).view(np.bool_))
-        signal[i, slice(None) if len(rows) == n else rows, 0] = bits
-        refused[i, rows[asked]] = filter_codes(plan, market, symbol, asked) if codes is None else codes[symbol][asked]
+    bits = {symbol: asked_bits(rules[symbol], len(market.rows[symbol])) for symbol in market.symbols}
+    signal = _signal(market, bits)
     pick = _Pick(market, columns)
     long, short = plan.long, plan.short
     terms, term_truth, term_right = _terms(plan, market, columns)
@@ -82,7 +78,7 @@ def make_orders(
     return Orders(
         signal=signal,
         strength=_strength(plan, market, columns),
-        refused=refused,
+        refused=_refused(plan, market, bits, codes),
         stop=pick.distance(plan.stop_loss),
         target=pick.distance(plan.take_profit),
         trail=pick.distance(plan.trailing_stop),
@@ -96,6 +92,40 @@ def make_orders(
     )
 
 
+def _signal(market: MarketData, bits: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """What is asked for on the common clock, (i, n, 1)."""
+    n = len(market.times_ns)
+    if len(bits) == 1 and len(bits[market.symbols[0]]) == n:
+        return bits[market.symbols[0]].reshape(1, n, 1)
+    signal = np.zeros((len(market.symbols), n, 1), np.uint8)
+    for i, symbol in enumerate(market.symbols):
+        signal[i, market.rows[symbol], 0] = bits[symbol]
+    return signal
+
+
+def _refused(
+    plan: Plan,
+    market: MarketData,
+    bits: Mapping[str, NDArray[np.uint8]],
+    codes: Mapping[str, NDArray[np.uint8]] | None,
+) -> NDArray[np.uint8]:
+    """The filters' reason codes where an entry is asked for, (i, n), or a 0 for all bars where nothing is filtered."""
+    if codes is None and not has_filters(plan):
+        return np.zeros((len(market.symbols), 1), np.uint8)
+    refused = np.zeros((len(market.symbols), len(market.times_ns)), np.uint8)
+    for i, symbol in enumerate(market.symbols):
+        asked = np.flatnonzero((bits[symbol] & np.uint8(LONG_ENTRY | SHORT_ENTRY)).view(np.bool_))
+        found = filter_codes(plan, market, symbol, asked) if codes is None else codes[symbol][asked]
+        refused[i, market.rows[symbol][asked]] = found
+    return refused
+
+
+@lru_cache(maxsize=64)
+def _nothing(n_instruments: int, *sides: int) -> Floats:
+    """An unknown value for all bars; nobody writes to it."""
+    return np.full((n_instruments, 1, 1, *sides), np.nan)
+
+
 @dataclass(frozen=True)
 class _Pick:
     """Values of expressions on the common clock, (i, n or 1, 1)."""
@@ -104,7 +134,7 @@ class _Pick:
     columns: Mapping[str, Columns]
 
     def nothing(self) -> Floats:
-        return np.full((len(self.market.symbols), 1, 1), np.nan)
+        return _nothing(len(self.market.symbols))
 
     def expression(self, tree: Expression) -> Floats:
         out = []
@@ -124,7 +154,7 @@ class _Pick:
             return self.nothing()
         if distance.expression is not None:
             return self.expression(distance.expression)
-        out = self.nothing()
+        out = self.nothing().copy()
         for i, symbol in enumerate(self.market.symbols):
             unit = float(self.market.instruments[symbol].pip) if distance.kind == "pips" else 1.0
             out[i] = distance.value * unit
@@ -132,28 +162,30 @@ class _Pick:
 
     def two(self, trees: list[Expression | None]) -> Floats:
         """A price to buy at and one to sell at, (i, n or 1, 1, 2)."""
+        if trees == [None, None]:
+            return _nothing(len(self.market.symbols), 2)
         sides = [self.nothing() if tree is None else self.expression(tree) for tree in trees]
         n = max(side.shape[1] for side in sides)
         return np.stack([np.broadcast_to(side, (side.shape[0], n, 1)) for side in sides], axis=-1)
 
 
-def _enter(side: SideRules | None, columns: Columns) -> Truths | None:
-    return None if side is None or side.enter is None else truth(side.enter, columns)
+def _enter(side: SideRules | None, columns: Columns, crossed: Crossed) -> Truths | None:
+    return None if side is None or side.enter is None else truth(side.enter, columns, crossed)
 
 
-def _leave(side: SideRules | None, columns: Columns) -> Truths | None:
+def _leave(side: SideRules | None, columns: Columns, crossed: Crossed) -> Truths | None:
     """Whether any exit term that does not look at the position is true."""
     found = None
     for term in side.leave if side else ():
         if term.condition is not None and not term.rules:
-            now = truth(term.condition, columns)
+            now = truth(term.condition, columns, crossed)
             found = now if found is None else np.maximum(found, now)
     return found
 
 
 def asked_bits(rules: Rules, n: int) -> NDArray[np.uint8]:
     """Return what an instrument's rules ask for on each of its `n` bars, as the kernel's bits."""
-    out = np.zeros(n, np.uint8)
+    out = None
     sides = (
         (rules.enter_long, LONG_ENTRY),
         (rules.enter_short, SHORT_ENTRY),
@@ -162,8 +194,11 @@ def asked_bits(rules: Rules, n: int) -> NDArray[np.uint8]:
     )
     for found, bit in sides:
         if found is not None:
-            out |= (found == 1).view(np.uint8) * np.uint8(bit)
-    return out
+            own = (found == 1).view(np.uint8)
+            if bit > 1:
+                own <<= np.uint8(bit.bit_length() - 1)
+            out = own if out is None else np.bitwise_or(out, own, out=out)
+    return np.zeros(n, np.uint8) if out is None else out
 
 
 def _price(side: SideRules | None, name: str) -> Expression | None:

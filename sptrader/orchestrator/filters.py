@@ -13,6 +13,12 @@ from sptrader.strategy.plan import Distance, Plan
 Ints = NDArray[np.int64]
 
 
+def has_filters(plan: Plan) -> bool:
+    """Whether `plan` keeps entries away by anything that `filter_codes` looks at."""
+    f = plan.filters
+    return any(limit is not None for limit in (f.hours, f.days, f.max_spread, f.min_volume))
+
+
 def filter_codes(plan: Plan, market: MarketData, symbol: str, asked: Ints) -> NDArray[np.uint8]:
     """Return the reason code of the first filter that refuses an entry on each of the bars `asked`, 0 for none, (k,).
 

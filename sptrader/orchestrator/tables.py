@@ -73,12 +73,14 @@ def with_texts(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ClosedTrades:
-    """The closing fills, `fills` (k, `kernel.market.F_*`), and what each came to, (k,) account currency.
+    """The closing fills, rows `rows` (k,) of `fills` (n, `kernel.market.F_*`), and what each came to, (k,) account currency.
 
-    `pnl` = `gross` (at mid) - `spread` - `slippage` - `fees` + `financing`. `way` is 1 for a long, -1 for a short.
+    `pnl` = `gross` (at mid) - `spread` - `slippage` - `fees` + `financing`. `way` is 1 for a long, -1 for a short, `held` the
+    bars it was held.
     """
 
     fills: Floats
+    rows: Ints
     way: Floats
     quantity: Floats
     gross: Floats
@@ -87,41 +89,25 @@ class ClosedTrades:
     fees: Floats
     financing: Floats
     pnl: Floats
+    held: Floats
 
 
 def closed_trades(fills: Floats) -> ClosedTrades:
     """Work out the trades from all fills of a run; entry costs and financing are shared by the quantity that closes."""
-    f = _in_columns(fills, fills[:, m.F_QUANTITY] * fills[:, m.F_HELD_QUANTITY] < 0.0)
-    quantity, rate = np.abs(f[:, m.F_QUANTITY]), f[:, m.F_RATE]
-    way = -np.sign(f[:, m.F_QUANTITY])
-    share = quantity / np.abs(f[:, m.F_HELD_QUANTITY])
-    realised = (f[:, m.F_PRICE] - f[:, m.F_AVERAGE]) * way * quantity * rate
-    fees = f[:, m.F_FEE] + share * f[:, m.F_ENTRY_FEES]
-    financing = share * f[:, m.F_FINANCED]
-    spread = (share * f[:, m.F_ENTRY_SPREAD] + quantity * f[:, m.F_HALF]) * rate
-    slipped = np.abs(f[:, m.F_PRICE] - f[:, m.F_RAW])
-    slippage = (share * f[:, m.F_ENTRY_SLIPPAGE] + quantity * slipped) * rate
-    return ClosedTrades(
-        fills=f,
-        way=way,
-        quantity=quantity,
-        gross=realised + spread + slippage,
-        spread=spread,
-        slippage=slippage,
-        fees=fees,
-        financing=financing,
-        pnl=realised - fees + financing,
-    )
+    from sptrader.orchestrator.closing import N_AMOUNTS, closing
+
+    rows = np.empty(len(fills), np.int64)
+    out = warm_array((N_AMOUNTS, len(fills)))
+    count = closing(fills, rows, out)
+    return ClosedTrades(fills, rows[:count], *out[:, :count])
 
 
-def _in_columns(rows: Floats, is_chosen: NDArray[np.bool_]) -> Floats:
+def _in_columns(rows: Floats, chosen: Ints) -> Floats:
     """The chosen rows with each column in one piece, as those who work on it read it; turned a part at a time."""
-    out = warm_array((rows.shape[1], int(np.count_nonzero(is_chosen))))
-    done = 0
-    for first in range(0, len(rows), _PART):
-        part = rows[first : first + _PART].compress(is_chosen[first : first + _PART], axis=0)
-        out[:, done : done + len(part)] = part.T
-        done += len(part)
+    out = warm_array((rows.shape[1], len(chosen)))
+    for first in range(0, len(chosen), _PART):
+        part = rows.take(chosen[first : first + _PART], axis=0)
+        out[:, first : first + len(part)] = part.T
     return out.T
 
 
@@ -133,7 +119,8 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
     at least 0. `bars_held` counts the bars completed while it was held.
     """
     found = closed_trades(fill_rows(outcome))
-    f, quantity, rate = found.fills, found.quantity, found.fills[:, m.F_RATE]
+    f = _in_columns(found.fills, found.rows)
+    quantity, rate = found.quantity, f[:, m.F_RATE]
     entry_rate = _entry_rates(outcome, f)
     return pd.DataFrame(
         {
@@ -147,7 +134,7 @@ def trades_table(outcome: RunOutcome) -> pd.DataFrame:
             "pnl": found.pnl,
             "return": found.pnl / (quantity * f[:, m.F_AVERAGE] * entry_rate),
             "fees": found.fees,
-            "bars_held": f[:, m.F_HELD].astype(np.int64),
+            "bars_held": found.held.astype(np.int64),
             "exit_reason": _texts(_words(), f[:, m.F_REASON]),
             "mae": f[:, m.F_MAE] * quantity * rate,
             "mfe": f[:, m.F_MFE] * quantity * rate,

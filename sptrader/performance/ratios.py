@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from sptrader.performance.moments import Moments, moments
 from sptrader.performance.returns import Floats
 
 NAN = float("nan")
@@ -46,17 +47,18 @@ def cagr(growth: float, n_periods: int, *, periods_per_year: int) -> float:
     return math.expm1(log) if log < _LARGEST_LOG else NAN
 
 
-def volatility(returns: Floats, periods_per_year: int) -> float:
+def volatility(returns: Floats | Moments, periods_per_year: int) -> float:
     """Return the sample standard deviation (ddof 1) of the returns, times the root of the periods; fraction a year.
 
     nan with fewer than two returns.
     """
-    if len(returns) < 2:
+    m = moments(returns)
+    if m.n < 2:
         return NAN
-    return 0.0 if _is_constant(returns) else float(np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
+    return 0.0 if _is_constant(m) else _deviation(m) * math.sqrt(periods_per_year)
 
 
-def sharpe(returns: Floats, periods_per_year: int) -> float:
+def sharpe(returns: Floats | Moments, periods_per_year: int) -> float:
     """Return the mean over the sample standard deviation (ddof 1), times the root of the periods; risk-free rate 0.
 
     nan with fewer than two returns or when all are equal.
@@ -64,7 +66,10 @@ def sharpe(returns: Floats, periods_per_year: int) -> float:
     >>> round(sharpe(np.array([0.01, 0.03]), 252), 12)  # 0.02 / 0.0141421 x 15.8745
     22.449944320644
     """
-    return float(sharpe_rows(returns[None, :], periods_per_year)[0])
+    m = moments(returns)
+    if m.n < 2 or _is_constant(m):
+        return NAN
+    return m.mean / _deviation(m) * math.sqrt(periods_per_year)
 
 
 def sharpe_rows(rows: Floats, periods_per_year: int) -> Floats:
@@ -77,7 +82,7 @@ def sharpe_rows(rows: Floats, periods_per_year: int) -> Floats:
     return result * math.sqrt(periods_per_year)
 
 
-def downside_risk(returns: Floats, periods_per_year: int) -> float:
+def downside_risk(returns: Floats | Moments, periods_per_year: int) -> float:
     """Return the root of the mean square of all returns with gains set to 0, times the root of the periods.
 
     nan without returns.
@@ -85,18 +90,17 @@ def downside_risk(returns: Floats, periods_per_year: int) -> float:
     >>> downside_risk(np.array([0.03, -0.04, 0.02, 0.0]), 1)
     0.02
     """
-    if len(returns) == 0:
-        return NAN
-    losses = np.minimum(returns, 0.0)
-    return math.sqrt(float(np.mean(losses * losses)) * periods_per_year)
+    m = moments(returns)
+    return math.sqrt(m.downside / m.n * periods_per_year) if m.n else NAN
 
 
-def sortino(returns: Floats, periods_per_year: int) -> float:
+def sortino(returns: Floats | Moments, periods_per_year: int) -> float:
     """Return the yearly mean over the downside risk; nan with fewer than two returns or without a loss."""
-    risk = downside_risk(returns, periods_per_year)
-    if len(returns) < 2 or not risk > _ROUNDING:
+    m = moments(returns)
+    risk = downside_risk(m, periods_per_year)
+    if m.n < 2 or not risk > _ROUNDING:
         return NAN
-    return float(np.mean(returns)) * periods_per_year / risk
+    return m.mean * periods_per_year / risk
 
 
 def calmar(yearly_growth: float, max_drawdown: float) -> float:
@@ -110,7 +114,7 @@ def value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
     >>> round(value_at_risk(np.linspace(-0.10, 0.10, 21)), 12)
     -0.09
     """
-    return float(np.percentile(returns, 100 * cutoff)) if len(returns) else NAN
+    return tail(returns, cutoff)[0]
 
 
 def conditional_value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
@@ -119,22 +123,34 @@ def conditional_value_at_risk(returns: Floats, cutoff: float = TAIL) -> float:
     >>> round(conditional_value_at_risk(np.linspace(-0.10, 0.10, 21)), 12)  # the two lowest, -0.10 and -0.09
     -0.095
     """
-    if len(returns) == 0:
-        return NAN
-    last = int((len(returns) - 1) * cutoff)
-    return float(np.mean(np.partition(returns, last)[: last + 1]))
+    return tail(returns, cutoff)[1]
 
 
-def skew(returns: Floats) -> float:
+def tail(returns: Floats, cutoff: float = TAIL) -> tuple[float, float]:
+    """Return `value_at_risk` and `conditional_value_at_risk`, which are read off the same order."""
+    n = len(returns)
+    if n == 0:
+        return NAN, NAN
+    place = (n - 1) * cutoff
+    last = int(place)
+    part = np.partition(returns, last)
+    below, share = float(part[last]), place - last
+    above = float(part[last + 1 :].min()) if last + 1 < n else below
+    between = below + (above - below) * share if share < 0.5 else above - (above - below) * (1.0 - share)
+    return between, float(np.add.reduce(part[: last + 1])) / (last + 1)
+
+
+def skew(returns: Floats | Moments) -> float:
     """Return the third standardised moment (population form, as `scipy.stats.skew`); nan when all returns are equal.
 
     >>> skew(np.array([0.0, 0.0, 3.0]))  # moments 2 and 2: 2 / 2 ** 1.5
     0.7071067811865475
     """
-    return _standardised_moment(returns, 3)
+    m = moments(returns)
+    return NAN if m.n < 2 or _is_constant(m) else m.cubes / m.n / (m.squares / m.n) ** 1.5
 
 
-def kurtosis(returns: Floats) -> float:
+def kurtosis(returns: Floats | Moments) -> float:
     """Return the *excess* kurtosis, 0 for a normal distribution (population form, as `scipy.stats.kurtosis`).
 
     nan when all returns are equal.
@@ -142,17 +158,15 @@ def kurtosis(returns: Floats) -> float:
     >>> kurtosis(np.array([-1.0, 1.0]))  # 1 - 3
     -2.0
     """
-    return _standardised_moment(returns, 4) - 3.0
+    m = moments(returns)
+    return NAN if m.n < 2 or _is_constant(m) else m.fourths / m.n / (m.squares / m.n) ** 2.0 - 3.0
 
 
-def _standardised_moment(returns: Floats, order: int) -> float:
-    if len(returns) < 2 or _is_constant(returns):
-        return NAN
-    centred = returns - np.mean(returns)
-    variance = float(np.mean(centred * centred))
-    return float(np.mean(centred**order) / variance ** (order / 2))
+def _deviation(m: Moments) -> float:
+    """The sample standard deviation (ddof 1) of two values or more."""
+    return math.sqrt(m.squares / (m.n - 1))
 
 
-def _is_constant(returns: Floats) -> bool:
+def _is_constant(m: Moments) -> bool:
     """Whether the returns differ by no more than the rounding of the equities they were made from."""
-    return bool(np.ptp(returns) <= _ROUNDING)
+    return m.spread <= _ROUNDING

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from sptrader.performance import ratios
 from sptrader.performance.definitions import DEFINITIONS
 from sptrader.performance.drawdown import worst_drawdown
+from sptrader.performance.moments import moments
 from sptrader.performance.returns import RUIN_FRACTION, AccountSeries, Floats, SessionReturns, session_returns
-from sptrader.performance.trades import column, pnl_statistics
+from sptrader.performance.trades import amounts, column, mean
 
 
 def metrics(
@@ -54,13 +54,14 @@ def metric_row(
 ) -> dict[str, float]:
     """Return what `metrics` does from arrays alone: the account's session returns, and of each trade its net P&L and the bars
     it was held. For many runs on one clock, without a table made for any."""
-    returns, per_year, n = result.returns, result.periods_per_year, len(result)
+    returns, per_year, n = moments(result.returns), result.periods_per_year, len(result)
     gain = ratios.total_return(account.cash, account.final_equity) if n else math.nan
     growth = ratios.cagr(gain, n, periods_per_year=per_year)
     fall = worst_drawdown(account)
-    book = pnl_statistics(pnl, bars_held)
-    mean_equity = float(np.mean(result.equity)) if n else math.nan
-    found = {
+    mean_equity = mean(result.equity)
+    var, cvar = ratios.tail(result.returns)
+    found = amounts(pnl)
+    found |= {
         "total_return": gain,
         "cagr": growth,
         "volatility": ratios.volatility(returns, per_year),
@@ -70,24 +71,15 @@ def metric_row(
         "max_drawdown": fall.depth,
         "max_drawdown_days": fall.days,
         "benchmark_return": benchmark_return,
-        "trades": book.trades,
-        "win_rate": book.win_rate,
-        "profit_factor": book.profit_factor,
-        "expectancy": book.expectancy,
-        "avg_win": book.avg_win,
-        "avg_loss": book.avg_loss,
-        "best_trade": book.best_trade,
-        "worst_trade": book.worst_trade,
-        "avg_bars_held": book.avg_bars_held,
+        "avg_bars_held": mean(bars_held),
         "exposure": bars_positioned / len(account) if n else math.nan,
         "turnover": traded_notional / mean_equity * per_year / n
         if mean_equity > RUIN_FRACTION * account.cash
         else math.nan,
         "fees": fees,
         "final_equity": account.final_equity,
-        "sqn": book.sqn,
-        "var_95": ratios.value_at_risk(returns),
-        "cvar_95": ratios.conditional_value_at_risk(returns),
+        "var_95": var,
+        "cvar_95": cvar,
         "skew": ratios.skew(returns),
         "kurtosis": ratios.kurtosis(returns),
     }

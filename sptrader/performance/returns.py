@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sptrader.errors import RunError
 from sptrader.model.session import periods_per_year, sessions
+from sptrader.performance.falls import lowest_share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,18 +48,24 @@ class AccountSeries:
                 "allowed is one value a bar in both.",
                 key="equity",
             )
-        if not np.isfinite(self.equity.sum()):
+        if not (np.isfinite(self.cash) and self.cash > 0):
+            raise RunError(f"cash was {self.cash}; allowed is an amount above 0.", key="cash", value=self.cash)
+        if len(self) and not np.isfinite(self.fall[0]):
             bar = int(np.flatnonzero(~np.isfinite(self.equity))[0])
             raise RunError(
                 f"equity was {self.equity[bar]} at bar {bar}; allowed are finite amounts.",
                 key="equity",
                 value=self.equity[bar],
             )
-        if not (np.isfinite(self.cash) and self.cash > 0):
-            raise RunError(f"cash was {self.cash}; allowed is an amount above 0.", key="cash", value=self.cash)
 
     def __len__(self) -> int:
         return len(self.equity)
+
+    @cached_property
+    def fall(self) -> tuple[float, float]:
+        """The lowest mark as a share of the peak before it, and the longest time under water in nanoseconds; see `lowest_share`."""
+        equity, times_ns = np.asarray(self.equity, np.float64), np.asarray(self.times_ns, np.int64)
+        return lowest_share(equity, times_ns, int(self.timeframe_ns), float(self.cash))
 
     @property
     def final_equity(self) -> float:
@@ -131,7 +139,8 @@ def session_returns(account: AccountSeries, ends: SessionEnds | None = None) -> 
     """
     known = session_ends(account.times_ns, account.session) if ends is None else ends
     equity = account.equity[known.ends - 1]
-    before = np.concatenate(([account.cash], equity[:-1]))[: len(equity)]
+    before = np.empty_like(equity)
+    before[:1], before[1:] = account.cash, equity[:-1]
     growth = np.divide(equity, before, out=np.ones_like(equity), where=before > RUIN_FRACTION * account.cash)
     return SessionReturns(known.labels, growth - 1.0, equity, known.empty_labels, account.cash, known.periods_per_year)
 

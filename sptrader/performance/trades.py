@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError, did_you_mean
+from sptrader.performance.moments import Moments, moments
 from sptrader.performance.returns import Floats
 
 NAN = float("nan")
@@ -117,7 +118,7 @@ def excursion_table(trades: pd.DataFrame) -> pd.DataFrame:
             some = distance[chosen & ~np.isnan(distance)]
             quantiles = np.quantile(some, QUANTILES) if len(some) else np.full(len(QUANTILES), NAN)
             named = {f"q{round(q * 100):02d}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)}
-            rows[name, group] = {"trades": len(some), "mean": _mean(some), **named}
+            rows[name, group] = {"trades": len(some), "mean": mean(some), **named}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(list(rows), names=["excursion", "trades"])
     return table
@@ -126,21 +127,21 @@ def excursion_table(trades: pd.DataFrame) -> pd.DataFrame:
 def edge_ratio(trades: pd.DataFrame) -> float:
     """Return the mean `mfe` over the mean `mae`: above 1, entries went further for than against; nan without either."""
     mae, mfe = np.abs(column(trades, "mae")), np.abs(column(trades, "mfe"))
-    against = _mean(mae[~np.isnan(mae)])
-    return _mean(mfe[~np.isnan(mfe)]) / against if against > 0 else NAN
+    against = mean(mae[~np.isnan(mae)])
+    return mean(mfe[~np.isnan(mfe)]) / against if against > 0 else NAN
 
 
-def profit_factor(pnl: Floats) -> float:
+def profit_factor(pnl: Floats | Moments) -> float:
     """Return what the winners made over what the losers lost; nan without losers.
 
     >>> profit_factor(np.array([30.0, -10.0, -5.0]))
     2.0
     """
-    lost = -float(pnl[pnl < 0].sum())
-    return float(pnl[pnl > 0].sum()) / lost if lost > 0 else NAN
+    m = moments(pnl)
+    return m.gains / -m.losses if m.losses < 0 else NAN
 
 
-def sqn(pnl: Floats) -> float:
+def sqn(pnl: Floats | Moments) -> float:
     """Return the system quality number: mean over sample standard deviation (ddof 1), times the root of the number.
 
     On net P&L, not on multiples of the risk; nan with fewer than two trades or when all are equal.
@@ -148,38 +149,56 @@ def sqn(pnl: Floats) -> float:
     >>> sqn(np.array([1.0, 2.0, 3.0, 4.0]))  # 2.5 / 1.2909944 x 2
     3.872983346207417
     """
-    if len(pnl) < 2 or float(np.ptp(pnl)) <= _ROUNDING * float(np.abs(pnl).max()):
+    m = moments(pnl)
+    if m.n < 2 or m.spread <= _ROUNDING * max(abs(m.low), abs(m.high)) or not m.squares > 0:
         return NAN
-    return float(np.mean(pnl) / np.std(pnl, ddof=1)) * math.sqrt(len(pnl))
+    return m.mean / math.sqrt(m.squares / (m.n - 1)) * math.sqrt(m.n)
+
+
+def amounts(pnl: Floats | Moments) -> dict[str, float]:
+    """Return the figures of `TradeStatistics` that need the net `pnl` (n,) alone and not its order, by name."""
+    m = moments(pnl)
+    return {
+        "trades": m.n,
+        "pnl": m.total,
+        "win_rate": m.n_gains / m.n if m.n else NAN,
+        "profit_factor": profit_factor(m),
+        "expectancy": m.mean if m.n else NAN,
+        "avg_win": m.gains / m.n_gains if m.n_gains else NAN,
+        "avg_loss": m.losses / m.n_losses if m.n_losses else NAN,
+        "best_trade": m.high if m.n else NAN,
+        "worst_trade": m.low if m.n else NAN,
+        "sqn": sqn(m),
+    }
 
 
 def pnl_statistics(pnl: Floats, held: Floats) -> TradeStatistics:
     """Return the statistics of trades by their net `pnl` and the bars they were held, both (n,)."""
-    n = len(pnl)
     is_win, is_loss = pnl > 0, pnl < 0
-    avg_win, avg_loss = _mean(pnl[is_win]), _mean(pnl[is_loss])
+    found = amounts(pnl)
     return TradeStatistics(
-        trades=n,
-        pnl=float(pnl.sum()),
-        win_rate=int(is_win.sum()) / n if n else NAN,
-        profit_factor=profit_factor(pnl),
-        payoff=-avg_win / avg_loss,
-        expectancy=_mean(pnl),
-        avg_win=avg_win,
-        avg_loss=avg_loss,
-        best_trade=float(pnl.max()) if n else NAN,
-        worst_trade=float(pnl.min()) if n else NAN,
-        avg_bars_held=_mean(held),
-        avg_bars_won=_mean(held[is_win]),
-        avg_bars_lost=_mean(held[is_loss]),
+        trades=len(pnl),
+        pnl=found["pnl"],
+        win_rate=found["win_rate"],
+        profit_factor=found["profit_factor"],
+        payoff=-found["avg_win"] / found["avg_loss"],
+        expectancy=found["expectancy"],
+        avg_win=found["avg_win"],
+        avg_loss=found["avg_loss"],
+        best_trade=found["best_trade"],
+        worst_trade=found["worst_trade"],
+        avg_bars_held=mean(held),
+        avg_bars_won=mean(held[is_win]),
+        avg_bars_lost=mean(held[is_loss]),
         longest_wins=_longest_run(is_win),
         longest_losses=_longest_run(is_loss),
-        sqn=sqn(pnl),
+        sqn=found["sqn"],
     )
 
 
-def _mean(values: Floats) -> float:
-    return float(np.mean(values)) if len(values) else NAN
+def mean(values: Floats) -> float:
+    """Return the average of `values`, nan without any."""
+    return float(np.add.reduce(values)) / len(values) if len(values) else NAN
 
 
 def _longest_run(is_so: NDArray[np.bool_]) -> int:

@@ -20,6 +20,7 @@ from sptrader.runs.backtest import make_run, outcome_of
 from sptrader.runs.parts import Parts
 from sptrader.runs.prepare import Prepared
 from sptrader.strategy.document import Scalar
+from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
 
@@ -40,12 +41,16 @@ class Evaluator:
         self._times_ns = outcome.market.times_ns[self._first : self._last]
         self.ends = session_ends(self._times_ns, outcome.market.session)
         self._parts = Parts(ready.strategy, outcome.plan, outcome.market)
+        self._openings: dict[Plan, Floats] = {}
         self._own = threading.local()
 
     def row(self, values: Mapping[str, Scalar]) -> tuple[dict[str, float], Floats]:
         """Return the metrics and the session returns of a run with the parameters `values`, all of them, checked."""
         plan, orders = self._parts.plan(values)
-        state = opening_state(plan, self._market, self._cash)
+        opening = self._openings.get(plan)
+        if opening is None:
+            opening = self._openings[plan] = opening_state(plan, self._market, self._cash)
+        state = opening.copy()
         books = fold(
             self._market,
             orders,
@@ -69,7 +74,7 @@ class Evaluator:
             account,
             result,
             closed.pnl,
-            closed.fills[:, m.F_HELD],
+            closed.held,
             benchmark_return=self._benchmark_return,
             bars_positioned=int(state[k.N_EXPOSED]),
             traded_notional=float(state[k.TURNOVER]),

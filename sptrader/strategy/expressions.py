@@ -98,10 +98,16 @@ def values(expression: Expression, columns: Columns) -> Floats:
     return np.full(_length(columns), result, dtype=np.float64)
 
 
-def truth(condition: Condition, columns: Columns) -> Truths:
-    """Return the truth of `condition` on every bar, int8 (n,): 1 true, 0 false, -1 unknown. See `values` for `columns`."""
+Crossed = dict[tuple[Expression, Expression], tuple[Truths, Truths]]
+
+
+def truth(condition: Condition, columns: Columns, crossed: Crossed | None = None) -> Truths:
+    """Return the truth of `condition` on every bar, int8 (n,): 1 true, 0 false, -1 unknown. See `values` for `columns`.
+
+    `crossed`, empty at first, takes the crossings of `columns` from one condition to the next: both ways are found at once.
+    """
     with np.errstate(all="ignore"):
-        result = _truth(condition, columns)
+        result = _truth(condition, columns, {} if crossed is None else crossed)
     if result.ndim == 0:
         result = np.full(_length(columns), result, dtype=np.int8)
     known: Truths = (result == _TRUE).view(np.int8)
@@ -237,22 +243,22 @@ def _function(node: Function, columns: Columns) -> Floats | float:
     return result
 
 
-def _truth(node: Condition, columns: Columns) -> Truths:
+def _truth(node: Condition, columns: Columns, crossed: Crossed) -> Truths:
     if isinstance(node, Compare):
         return _compare(node.operator, _values(node.left, columns), _values(node.right, columns))
     if isinstance(node, SignalTest):
         return _signal(node, columns)
     if isinstance(node, Cross):
-        return _cross(node, columns)
+        return _cross(node, columns, crossed)
     if isinstance(node, (All, Any)):
         combine = np.minimum if isinstance(node, All) else np.maximum
-        result = _truth(node.terms[0], columns)
+        result = _truth(node.terms[0], columns, crossed)
         for part in node.terms[1:]:
-            result = combine(result, _truth(part, columns))
+            result = combine(result, _truth(part, columns, crossed))
         return result
     if isinstance(node, Not):
-        return cast(Truths, np.subtract(np.int8(2), _truth(node.term, columns)))
-    term = _truth(node.term, columns)
+        return cast(Truths, np.subtract(np.int8(2), _truth(node.term, columns, crossed)))
+    term = _truth(node.term, columns, crossed)
     if term.ndim == 0:
         term = np.full(_length(columns), term, dtype=np.int8)
     if node.bars == 1:
@@ -286,13 +292,16 @@ def _compare(operator: str, left: Floats | float, right: Floats | float) -> Trut
     return np.add(result, np.int8(1), out=result)
 
 
-def _cross(node: Cross, columns: Columns) -> Truths:
-    from sptrader.strategy.crossings import crossings
+def _cross(node: Cross, columns: Columns, crossed: Crossed) -> Truths:
+    sides = node.left, node.right
+    found = crossed.get(sides)
+    if found is None:
+        from sptrader.strategy.crossings import crossings
 
-    left, right = (_read_only(_values(side, columns), columns) for side in (node.left, node.right))
-    result = np.empty(len(left), dtype=np.int8)
-    crossings(left, right, result) if node.is_above else crossings(right, left, result)
-    return result
+        left, right = (_read_only(_values(side, columns), columns) for side in sides)
+        found = crossed[sides] = np.empty(len(left), np.int8), np.empty(len(left), np.int8)
+        crossings(left, right, *found)
+    return found[0 if node.is_above else 1]
 
 
 def _read_only(values: Floats | float, columns: Columns) -> Floats:

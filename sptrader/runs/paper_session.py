@@ -21,7 +21,7 @@ from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.runs.feed import BATCH, ReplayFeed
 from sptrader.runs.live import connected, facts_of, live_run, make_parts
 from sptrader.runs.live_setting import make_live_setting
-from sptrader.runs.orchestrator_desk import OrchestratorDesk
+from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.part import Part
 from sptrader.runs.prepare import Bars, prepare
 from sptrader.runs.run import Run
@@ -30,6 +30,7 @@ from sptrader.runs.trials import data_of
 from sptrader.strategy.strategy import Strategy
 from sptrader.streams import keys
 from sptrader.streams.codec import encode
+from sptrader.streams.journal_reader import JournalReader
 
 
 class PaperSession:
@@ -68,7 +69,7 @@ class PaperSession:
         )
         self._open = ExitStack()
         try:
-            folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="paper-")))
+            self._folder = folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="paper-")))
             self._streams, self.url = self._open.enter_context(connected(None, folder))
             self._feed = _HeldFeed(self._streams, frames)
             parts = make_parts(("worker", "execution", "orchestrator"), self._streams, self._setting, folder)
@@ -91,7 +92,8 @@ class PaperSession:
     ) -> dict[str, Any]:
         """Publish a signal on the server's stream, dated at the close of the last bar; return what became of it.
 
-        `symbol` is the strategy's first without. The answer has `verdict` (`acted`, `ignored` or `refused`) and `why`.
+        `symbol` is the strategy's first without. The answer has the `bar` it fell on, `verdict` (`acted`, `ignored` or
+        `refused`), `why`, and the `action` that was decided.
         """
         last_ns = self._desk.session.last_ns
         if last_ns is None:
@@ -106,7 +108,9 @@ class PaperSession:
         self._streams.add(keys.SIGNALS, encode(event))
         self._settle()
         answers = [note for note in self._desk.recent if note.get("what") == f"{signal_name} {signal_type}"]
-        return dict(answers[-1]) if answers else {"verdict": "ignored", "why": "it was not understood, or came twice"}
+        answer = dict(answers[-1]) if answers else {"verdict": "ignored", "why": "it was not understood, or came twice"}
+        answer.pop("time_ns", None)
+        return {"bar": time_text(last_ns)[:16], **answer}
 
     @property
     def run(self) -> Run:
@@ -125,11 +129,10 @@ class PaperSession:
 
     @property
     def journal(self) -> pd.DataFrame:
-        """The last decisions and answers as they were written to the journal, oldest first."""
-        notes = pd.DataFrame([json.loads(json.dumps(note, default=str)) for note in self._desk.recent])
-        if "time_ns" in notes:
-            notes.insert(0, "bar", pd.to_datetime(notes.pop("time_ns"), utc=True))
-        return notes
+        """The decisions, and the answers to signals, as the orchestrator's journal on disk holds them, oldest first."""
+        with JournalReader(self._folder / JOURNAL) as journal:
+            rows = [(pd.Timestamp(one.time_ns, tz="UTC"), json.loads(one.body)) for one in journal.decisions()]
+        return pd.DataFrame([{"bar": bar, **body} for bar, body in rows])
 
     def close(self) -> None:
         """End the parts and the server."""

@@ -36,12 +36,18 @@ def test_signal_of_another_program_is_decided_on_after_the_last_bar(bars):
         session.advance(MOMENT)
         unknown = session.publish("news", "rate_cut")
         acted = session.publish("cross", "death_cross", strength=0.9)
-        working = session.snapshot["working"]
+        working, journal = session.snapshot["working"], session.journal
         run = session.advance().run
 
     assert (unknown["verdict"], unknown["why"]) == ("ignored", "the strategy has no signal 'news'")
     assert (acted["verdict"], acted["action"]) == ("acted", "enter_short")
+    assert acted["bar"] == "2017-02-09 10:00"
     assert len(working) == 1
+    assert journal.iloc[-1][["bar", "what", "verdict"]].tolist() == [
+        pd.Timestamp(MOMENT, tz="UTC"),
+        "cross death_cross",
+        "acted",
+    ]
     new = run.orders[~run.orders["client_order_id"].isin(expected.orders["client_order_id"])]
     # decided at the close of the bar of 10:00, filled at the next open
     assert new["created_at"].iloc[0] == pd.Timestamp("2017-02-09 11:00", tz="UTC")

@@ -6,7 +6,7 @@ the journal: the same instructions on the same bars lead to the same reports, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from sptrader.execution.bars import BarVenue
 from sptrader.execution.faults import Faults
 from sptrader.execution.kill import Latched
 from sptrader.execution.paper import PaperBroker
+from sptrader.execution.reconcile import Evidence, gather
 from sptrader.execution.safety import Market, Trading
 from sptrader.model.messages import Command
 from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Matched, Order, Report
@@ -120,6 +121,10 @@ class ExecutionDesk:
             self._inbox.acknowledge(entries)
         self._pulse.beat(self.counters, "kill switch latched" if self._latched is not None else "")
         return is_busy
+
+    def evidence(self, ids: Iterable[str], *, since_ns: int = 0) -> Evidence | None:
+        """Return what the broker shows, and its history of the orders `ids`; None before the first bar."""
+        return None if self.desk is None else gather(self.desk.broker, ids, since_ns=since_ns)
 
     def close(self) -> None:
         """Let go of the journal."""

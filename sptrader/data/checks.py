@@ -88,13 +88,16 @@ class QualityReport:
         return "\n".join([head, *lines, *(f"  warning  {finding}" for finding in self.warnings)])
 
     def _repr_html_(self) -> str:
+        cell = "text-align:left;vertical-align:top;padding:3px 16px 3px 0"
         rows = "".join(
-            f"<tr><td>{kind}</td><td>{escape(f.rule)}</td><td style='text-align:right'>{f.count:,}</td>"
-            f"<td style='text-align:left'>{escape(f.text)}<br>{'<br>'.join(map(escape, f.rows))}</td></tr>"
+            f"<tr><td style='{cell}'>{kind}</td><td style='{cell}'>{escape(f.rule)}</td>"
+            f"<td style='{cell};text-align:right'>{f.count:,}</td>"
+            f"<td style='{cell}'>{escape(f.text)}<br>{'<br>'.join(map(escape, f.rows))}</td></tr>"
             for kind, findings in (("error", self.errors), ("warning", self.warnings))
             for f in findings
         )
-        table = f"<table><tr><th></th><th>rule</th><th>rows</th><th>what</th></tr>{rows}</table>" if rows else ""
+        titles = "".join(f"<th style='{cell}'>{title}</th>" for title in ("", "rule", "rows", "what"))
+        table = f"<table><tr>{titles}</tr>{rows}</table>" if rows else ""
         return (
             f"<p><b>{escape(self.name)}</b>: {self.n_bars:,} {self.timeframe} bars of {escape(self.symbol)}, "
             f"{self.first} to {self.last}: <b>{self.tier}</b></p>{table}"

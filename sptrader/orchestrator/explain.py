@@ -88,14 +88,24 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         when = f"{self.time:%Y-%m-%d %H:%M} UTC"
-        out = [f"<div><b>{html.escape(self.symbol)} {when}</b>: {html.escape(self._headline())}"]
+        out = [
+            f"<p><b>{html.escape(self.symbol)} {when}</b>: {html.escape(self._headline())}</p>",
+            "<div style='columns:2 30em;column-gap:2.5em'>",
+        ]
+        left = "text-align:left;vertical-align:top;padding:1px 12px 1px 0"
         for title, rows in self._parts():
             cells = "".join(
-                f"<tr><td style='text-align:left'>{html.escape(name)}</td><td style='text-align:left'>{html.escape(text)}"
-                "</td></tr>"
+                f"<tr><td style='{left};min-width:15em'>{html.escape(name)}</td>"
+                f"<td style='{left}'>{html.escape(text)}</td></tr>"
+                if text
+                else f"<tr><td colspan='2' style='{left}'>{html.escape(name)}</td></tr>"
                 for name, text in rows
             )
-            out.append(f"<details open><summary>{html.escape(title)}</summary><table>{cells}</table></details>")
+            out.append(
+                "<details open style='break-inside:avoid;margin-bottom:6px;font-weight:600'>"
+                f"<summary>{html.escape(title)}</summary>"
+                f"<table style='border-collapse:collapse;margin:0;font-weight:400'>{cells}</table></details>"
+            )
         return "".join(out) + "</div>"
 
     def _headline(self) -> str:

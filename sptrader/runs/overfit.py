@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,7 +107,13 @@ class Overfit:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self.verdict}</p>{self.table().to_html(float_format='{:.4g}'.format)}"
+        left = "style='text-align:left'"
+        rows = "".join(
+            f"<tr><th {left}>{escape(str(row.Index))}</th><td>{row.value:.4g}</td><td {left}>{escape(str(row.meaning))}</td></tr>"
+            for row in self.table().itertuples()
+        )
+        head = f"<tr><th></th><th>value</th><th {left}>meaning</th></tr>"
+        return f"<p>{escape(self.verdict)}</p><table class='dataframe'>{head}{rows}</table>"
 
 
 def make_overfit(

@@ -103,14 +103,23 @@ def _again(path: Path, facts: dict[str, Any], config: RunConfig) -> Callable[[],
         stored = float(pd.read_parquet(path / "equity.parquet", columns=["equity"])["equity"].iloc[-1])
         if final != stored:
             raise RunError(
-                f"{path}: made again from its inputs the run ends at {final:,.2f}, but {stored:,.2f} is stored; "
-                "the engine or a package has changed since.",
+                f"{path}: made again from its inputs the run ends at {final:,.2f}, but {stored:,.2f} is stored; {_why(config)}.",
                 path=path,
                 is_failure=True,
             )
         return outcome
 
     return make
+
+
+def _why(config: RunConfig) -> str:
+    """What may have made the difference."""
+    if config.mode == "backtest":
+        return "the engine or a package has changed since"
+    return (
+        f"in this {config.mode} session people, other programs or its broker acted in ways that a backtest of its bars does "
+        "not know, or the engine has changed since: its tables stand, explanations cannot be made"
+    )
 
 
 def _strategy(path: Path, facts: dict[str, Any]) -> Strategy:

@@ -10,12 +10,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import sptrader as sp
 from sptrader.cli import main
 from sptrader.data.parquet import save_bars
-from sptrader.errors import BrokerError, StreamError
+from sptrader.errors import BrokerError, RunError, StreamError
 from sptrader.runs.brokers import broker_names, find_broker
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from sptrader.streams.redis import RedisStreams
@@ -77,6 +78,38 @@ def test_one_command_trades_a_file_on_paper_and_leaves_the_backtests_tables(caps
     again = sp.load_run(apart / said["folder"])
     assert "cross" in str(again.explain(str(again.decisions["time"].iloc[0])))
     assert list((apart / "sessions").iterdir()) == []  # nothing is left of a session that is over
+
+
+def test_a_session_that_was_more_than_a_replay_keeps_its_tables_and_says_why_it_explains_nothing(apart):
+    bars = sp.load_bars("bars.parquet")
+    folder = sp.live("ma_crossover", bars).save("runs")
+    equity = pd.read_parquet(folder / "equity.parquet")
+    equity["equity"] += 1.0
+    equity.to_parquet(folder / "equity.parquet", index=False)
+    again = sp.load_run(folder)
+
+    assert len(again.equity) == len(equity)
+    with pytest.raises(RunError, match="its tables stand, explanations cannot be made"):
+        again.explain(str(again.decisions["time"].iloc[0]))
+
+
+def test_several_files_are_several_instruments(capsys, apart):
+    pounds = sp.load_bars("bars.parquet").iloc[10:]
+    pounds.attrs = {}
+    pounds.to_parquet("pounds.parquet")
+    text = Path(sp.load_strategy("ma_crossover").source_path).read_text()
+    Path("two.yaml").write_text(text.replace("symbols: [EURUSD]", "symbols: [EURUSD, GBPUSD]"))
+    files = ["--replay", "bars.parquet", "--replay", "pounds.parquet", "--symbol", "EURUSD", "--symbol", "GBPUSD"]
+    code, out, err = told(capsys, "live", "two.yaml", *files, "--timeframe", "1h", "--basis", "ask", "--json")
+    assert (code, err) == (0, "")
+
+    pair = {"EURUSD": sp.load_bars("bars.parquet")}
+    pair["GBPUSD"] = sp.load_bars("pounds.parquet", symbol="GBPUSD", timeframe="1h", basis="ask")
+    expected = sp.backtest("two.yaml", pair)
+    assert set(expected.decisions["symbol"]) == {"EURUSD", "GBPUSD"}
+    made = sp.load_run(apart / json.loads(out)["folder"])
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(made, name), getattr(expected, name), check_exact=True)
 
 
 def test_options_reach_the_session_as_they_reach_a_backtest(capsys):

@@ -57,6 +57,12 @@ class Header:
             disable(made, reason)
             made.tooltip = reason or _MEANING[name]
 
+    def enter(self, mode: str) -> None:
+        """Be in a mode without asking: that of a session which runs already."""
+        self.mode = mode
+        self._stay()
+        self._mark()
+
     def allow_stop(self, reason: str = "") -> None:
         """Let the emergency stop be pressed, or say why there is nothing to stop."""
         disable(self._stop, reason)

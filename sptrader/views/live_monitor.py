@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
-import pandas as pd
 
 from sptrader.clock import LiveClock
 from sptrader.model.ids import PAPER
 from sptrader.runs.live_follow import Follower
 from sptrader.views.desk import answer_anytime
-from sptrader.views.grid import Grid
 from sptrader.views.guard import Guard
 from sptrader.views.live_feed import LiveFeed
 from sptrader.views.live_monitor_chart import LiveChart
@@ -26,11 +23,10 @@ from sptrader.views.live_monitor_tables import (
     signals_table,
     working_table,
 )
+from sptrader.views.live_table import Table
 from sptrader.views.look import column, html, show, style_sheet, subheading
 
 TABLES_S = 0.5
-
-Frame = Callable[[Follower], pd.DataFrame]
 
 
 class LiveMonitor:
@@ -95,19 +91,18 @@ class LiveTables:
         self._clock = LiveClock()
         self._next_s = 0.0
         self._rate = html()
-        self._all: list[tuple[Grid, Frame]] = [
-            (Grid(empty="no open position"), lambda f: positions_table(f.seen.snapshot)),
-            (Grid(empty="no working order"), lambda f: working_table(f.seen.snapshot)),
-            (Grid(empty="no decision yet"), lambda f: decisions_table(f.seen)),
-            (Grid(empty="no fill yet"), lambda f: fills_table(f.seen)),
-            (Grid(empty="no signal yet"), lambda f: signals_table(f.seen)),
-            (Grid(empty="no part has spoken"), lambda f: beats_table(f.seen.beats)),
+        self._all = [
+            Table("no open position", lambda f: positions_table(f.seen.snapshot)),
+            Table("no working order", lambda f: working_table(f.seen.snapshot)),
+            Table("no decision yet", lambda f: decisions_table(f.seen)),
+            Table("no fill yet", lambda f: fills_table(f.seen)),
+            Table("no signal yet", lambda f: signals_table(f.seen)),
+            Table("no part has spoken", lambda f: beats_table(f.seen.beats)),
         ]
-        self._shown: dict[int, pd.DataFrame] = {}
         names = ("Positions", "Working orders", "Decisions", "Fills", "Signals", "Parts")
         parts: list[widgets.Widget] = []
-        for name, (grid, _) in zip(names, self._all, strict=True):
-            parts += [html(subheading(name)), *([self._rate] if name == "Signals" else []), grid]
+        for name, table in zip(names, self._all, strict=True):
+            parts += [html(subheading(name)), *([self._rate] if name == "Signals" else []), table.view]
         self.view = column(*parts)
 
     def look(self, follower: Follower) -> None:
@@ -116,11 +111,8 @@ class LiveTables:
         if now_s < self._next_s:
             return
         self._next_s = now_s + TABLES_S
-        for at, (grid, frame) in enumerate(self._all):
-            table = frame(follower)
-            if at not in self._shown or not table.equals(self._shown[at]):
-                self._shown[at] = table
-                grid.show(table, signed=("unrealised",))
+        for table in self._all:
+            table.look(follower)
         rate = f"{follower.signals_a_second():.1f} a second, {follower.seen.signals.total:,} seen"
         told = f'<div class="sp-small" data-signals="{follower.seen.signals.total}">{rate}</div>'
         if told != self._rate.value:

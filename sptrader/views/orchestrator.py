@@ -16,7 +16,7 @@ from sptrader.views.desk import Desk, answer_anytime
 from sptrader.views.flow import OrderFlow
 from sptrader.views.guard import Guard
 from sptrader.views.header import Header
-from sptrader.views.live import LivePort, LiveWatch
+from sptrader.views.live_session_page import LivePage
 from sptrader.views.look import classed, column, html, show, style_sheet
 from sptrader.views.performance import Performance
 from sptrader.views.risk import Risk
@@ -40,23 +40,43 @@ class Orchestrator:
     """The page of one workspace: the last expression of a cell shows it.
 
     Runs are made by processes of their own and saved below `runs`; `page.run` is the one that is shown, with all of its
-    tables. `page.close()` ends the page's thread.
+    tables. In the modes paper and live the page starts a session in a process of its own below `runs/.sessions`, which goes
+    on when the kernel ends; another page finds it again. While it runs the tabs show it, afterwards the run that it left.
+
+    The emergency stop pulls the session's kill switch: a file in its folder, then its server. JupyterLab hands the click to
+    a thread beside the one that runs cells, so it works while a cell runs; where the front end has no such threads (a
+    kernel older than ipykernel 7, or a busy one that holds the interpreter for good) it waits, and `sptrader live-kill` in a
+    terminal does not.
+
+    `page.close()` ends the page's threads.
     """
 
-    def __init__(
-        self, strategy: str | Path | None = None, *, runs: str | Path = "runs", live: LivePort | None = None
-    ) -> None:
-        """Open the page on the current folder, with `strategy` (a file, or a known name) chosen.
-
-        Without a `live` port the modes paper and live are disabled and say why.
-        """
+    def __init__(self, strategy: str | Path | None = None, *, runs: str | Path = "runs") -> None:
+        """Open the page on the current folder, with `strategy` (a file, or a known name) chosen."""
         self.run: Run | None = None
         folder = self._runs = Path(runs).resolve()
         self._guard = Guard()
         self._desk = Desk(self._guard)
         self._workers = Workers()
         self._header = Header(changed=self._mode_changed, stop=self._stop)
-        self._setup = Setup(self._desk, folder, self._workers, finished=self._finished, chosen=self._chosen)
+        self._is_live = False
+        self._live = LivePage(
+            self._desk,
+            self._header,
+            folder,
+            request=lambda: self._setup.request(),
+            shown=self._live_shown,
+            ended=self._finished,
+        )
+        self._setup = Setup(
+            self._desk,
+            folder,
+            self._workers,
+            finished=self._finished,
+            chosen=self._chosen,
+            allowed=self._live.controls.allow,
+            beside=self._live.controls.view,
+        )
         flow = OrderFlow(self._desk)
         self._performance = Performance(self._desk, folder, explain=self._explain)
         self._system = System(self._desk, folder)
@@ -73,19 +93,20 @@ class Orchestrator:
         names = [*self._tabs, "Sweep", "System"]
         self._choice = classed(widgets.ToggleButtons(options=names), "sp-tabs")
         self._choice.observe(lambda _: self._turned(), names="value")
-        views = [*(tab.view for tab in self._tabs.values()), self._sweeps.view, self._system.view]
-        self._pages = widgets.Stack(views, selected_index=0)
+        stored = {**{name: tab.view for name, tab in self._tabs.items()}, "Sweep": self._sweeps.view}
+        self._stored = {**stored, "System": self._system.view}
+        self._pages = widgets.Stack([self._both(name) for name in names], selected_index=0)
         main = column(self._choice, self._pages, classes=["sp-main"])
         body = classed(widgets.Box([self._setup.view, main]), "sp-body")
         style = html(style_sheet())
         show(style, False)
         self.view = column(style, self._header.view, self._guard.view, body, classes=["sp-page"])
-        self._live = live
-        self._watch = None if live is None else LiveWatch(self._desk, self._header, live)
         self._desk.root = self.view
+        self._arrange()
         self._desk.start()
         self._desk.do(self._sweeps.runner.reattach)
         self._desk.do(self._setup.open, None if strategy is None else str(strategy))
+        self._desk.do(self._reattach)
         self._desk.do(self._workers.warm)
         self._desk.do(_warm_figures)
 
@@ -95,7 +116,8 @@ class Orchestrator:
         return self._sweeps.sweep
 
     def close(self) -> None:
-        """End the page's thread and its waiting process; a job that runs goes on."""
+        """End the page's threads and its waiting process; a job or a session that runs goes on."""
+        self._live.close()
         self._desk.close()
         self._workers.close()
         self.view.close()
@@ -117,6 +139,7 @@ class Orchestrator:
 
     def _turned(self) -> None:
         self._pages.selected_index = list(self._choice.options).index(self._choice.value)
+        self._live.turn(self._choice.value)
         self._desk.do_latest("tab", self._show)
 
     def _show(self) -> None:
@@ -137,19 +160,44 @@ class Orchestrator:
     def _chosen(self, strategy: Strategy) -> None:
         self._guard.clear()
         self._sweeps.choose(strategy)
-        if self._live is not None:
-            self._header.offer(self._live.reasons(), account=self._live.account(strategy.source_path))
+        self._live.choose(strategy)
 
-    def _mode_changed(self, mode: str, account: str) -> None:
-        """A confirmed mode: paper and live start their session, backtest leaves one that runs to the emergency stop."""
+    def _both(self, name: str) -> widgets.Widget:
+        """A tab's two faces: of the run, and of the session while it runs."""
+        live = self._live.tabs.get(name)
+        return column(self._stored[name], *([] if live is None else [live.view]))
+
+    def _reattach(self) -> None:
+        """Find the session that a former kernel has left running."""
+        mode = self._live.reattach()
+        if mode:
+            self._header.enter(mode)
+            self._live.enter(mode)
+            self._arrange()
+
+    def _mode_changed(self, mode: str, _: str) -> None:
+        """A confirmed mode; a session that runs goes on whatever the page shows, and the emergency stop reaches it."""
         self._guard.clear()
-        if self._live is not None and mode != "backtest":
-            self._desk.do(self._live.start, self._setup.request(), mode, account)
+        self._live.enter(mode)
+        self._arrange()
+
+    def _live_shown(self, is_live: bool) -> None:
+        self._is_live = is_live
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show what belongs to the mode: the button that runs or the session's, and in the tabs the run or the session."""
+        is_backtest = self._header.mode == "backtest"
+        show(self._setup.runner.view, is_backtest)
+        show(self._live.controls.view, not is_backtest)
+        for name, tab in self._live.tabs.items():
+            is_live = self._is_live and not is_backtest
+            show(tab.view, is_live)
+            show(self._stored[name], not is_live or name == "System")
 
     def _stop(self) -> None:
         """The emergency stop: at once, in the thread that heard it."""
-        if self._watch is not None:
-            self._guard.run(self._watch.stop)
+        self._guard.run(self._live.stop)
 
 
 def _warm_figures() -> None:

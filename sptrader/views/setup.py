@@ -20,7 +20,8 @@ from sptrader.views.strategies import StrategyList
 
 
 class Setup:
-    """What shall be run; `finished(folder)` hears of a result, `chosen(strategy)` of another strategy."""
+    """What shall be run; `finished(folder)` hears of a result, `chosen(strategy)` of another strategy, `allowed(reason)` why
+    nothing can be run now ("": it can). `beside` is shown below the button that runs."""
 
     def __init__(
         self,
@@ -30,8 +31,10 @@ class Setup:
         *,
         finished: Callable[[Path], object],
         chosen: Callable[[Strategy], object],
+        allowed: Callable[[str], object],
+        beside: widgets.Widget,
     ) -> None:
-        self._desk, self._chosen = desk, chosen
+        self._desk, self._chosen, self._allowed = desk, chosen, allowed
         self.strategy: Strategy | None = None
         self.strategies = StrategyList(lambda path: desk.do_latest("strategy", self._read, path))
         self.data = DataSource(lambda: desk.do_latest("data", self._judge))
@@ -50,6 +53,7 @@ class Setup:
             self.form.view,
             column(self._cash, classes=["sp-cash"]),
             self.runner.view,
+            beside,
             classes=["sp-side"],
         )
 
@@ -101,3 +105,4 @@ class Setup:
         else:
             reason = "" if self._cash.value > 0 else "cash must be above 0"
         self.runner.allow(reason)
+        self._allowed(reason)

@@ -1,11 +1,8 @@
-"""The modes ask first, live is armed by the account's name, and the light tells whether a session lives."""
+"""The modes ask first, live is armed by the account's name."""
 
 import pytest
 
-from sptrader.views.desk import Desk
-from sptrader.views.guard import Guard
 from sptrader.views.header import Header
-from sptrader.views.live import LiveState, LiveWatch
 
 
 @pytest.fixture
@@ -50,33 +47,8 @@ def test_live_needs_the_name_of_the_account(header, heard):
     assert heard == [("live", "ib-1")]
 
 
-class Port:
-    """A session that says what it is told to."""
+def test_a_mode_that_is_entered_is_not_asked_for(header, heard):
+    header.enter("paper")
 
-    def __init__(self):
-        self.said = None
-        self.stopped = 0
-
-    def state(self):
-        return self.said
-
-    def stop(self):
-        self.stopped += 1
-
-
-def test_the_light_follows_the_session_and_the_stop_goes_straight_to_it(header):
-    port = Port()
-    watch = LiveWatch(Desk(Guard()), header, port)
-    watch.look()
-    assert header._stop.disabled
-
-    port.said = LiveState("demo", "paper", 0.4, {})
-    watch.look()
-    assert 'class="sp-light on"' in header._light.value
-    assert not header._stop.disabled
-
-    port.said = LiveState("demo", "paper", 12.0, {})
-    watch.look()
-    assert "no word for 12 s" in header._light.value
-    watch.stop()
-    assert port.stopped == 1
+    assert (header.mode, heard) == ("paper", [])
+    assert "mod-active" in header._modes["paper"]._dom_classes

@@ -180,9 +180,9 @@ def test_decisions_are_those_of_the_session(traded, follower):
 
 def test_a_monitor_shows_the_session_from_its_own_thread(traded):
     monitor = LiveMonitor(traded.url)
-    wait_for(lambda: monitor._tables._all[3][0].table["rows"])
+    wait_for(lambda: monitor._tables._all[3].view.table["rows"])
 
-    assert monitor._tables._all[3][0].table["total"] == min(50, len(traded.run.fills))
+    assert monitor._tables._all[3].view.table["total"] == min(50, len(traded.run.fills))
     assert monitor._guard.view.value == ""
     monitor.close()
     assert not monitor._feed._thread.is_alive()
@@ -192,7 +192,7 @@ def test_tables_are_sent_only_when_they_have_changed(follower):
     tables = LiveTables()
     tables.look(follower)
     sent = []
-    tables._all[0][0].observe(lambda change: sent.append(change), names="table")
+    tables._all[0].view.observe(lambda change: sent.append(change), names="table")
     tables._next_s = 0.0
 
     tables.look(follower)

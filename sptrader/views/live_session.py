@@ -1,0 +1,209 @@
+"""Live session: the session that the page has started or found again: start, stop, commands, test signals, emergency stop."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import uuid
+from pathlib import Path
+
+from sptrader.clock import LiveClock
+from sptrader.errors import BrokerError, RunError, SptraderError
+from sptrader.execution.kill import KillLatch
+from sptrader.model.ids import PAPER
+from sptrader.model.messages import Event
+from sptrader.model.timeframe import make_timeframe
+from sptrader.runs.brokers import find_broker
+from sptrader.runs.control import ask, reached
+from sptrader.runs.jobs import JobRequest
+from sptrader.runs.jobwork import job_bars
+from sptrader.runs.kill_switch import Pulled, open_kill_switch, pull_kill_switch
+from sptrader.runs.live_follow import Follower
+from sptrader.runs.live_process import URL, SessionProcess, SessionRequest, find_sessions, start_session
+from sptrader.runs.sessions import find_session
+from sptrader.runs.stopping import ask_to_stop
+from sptrader.strategy.loader import load_strategy
+from sptrader.strategy.strategy import Strategy
+from sptrader.streams import keys
+from sptrader.streams.codec import encode
+from sptrader.streams.redis import Patience, RedisStreams
+
+FOLLOWING = ""  # the pace of bars that a feed publishes
+_HURRY = Patience(answer_s=1.0, attempts=1)
+
+
+class LiveSession:
+    """At most one session of a page. All but `kill` may take seconds and are for the desk's thread."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self.process: SessionProcess | None = None
+        self.request: SessionRequest | None = None
+        self.follower: Follower | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process lives."""
+        return self.process is not None and self.process.is_alive
+
+    @property
+    def is_latched(self) -> bool:
+        """Whether its kill switch is latched, by the file in its folder or by what it says."""
+        if self.process is None:
+            return False
+        said = self.follower is not None and bool(self.follower.seen.snapshot.get("is_killed"))
+        return said or KillLatch(self.process.folder).latched() is not None
+
+    def reattach(self) -> SessionProcess | None:
+        """Follow the newest session of the page's folder that still lives."""
+        for process in find_sessions(self._runs):
+            if process.is_alive:
+                self._follow(process)
+                return process
+        return None
+
+    def start(self, asked: JobRequest, *, mode: str, bars_a_second: str) -> None:
+        """Start a session on what the page's controls say; `bars_a_second` is a number, `max`, `realtime`, or `FOLLOWING`."""
+        if self.is_alive:
+            raise RunError("a session runs already on this page; stop it first.", key="session")
+        strategy = load_strategy(asked.strategy)
+        is_following = mode == "live" or bars_a_second == FOLLOWING
+        reason = not_available(strategy)[mode] or ("" if not is_following or os.environ.get(URL) else _NO_FEED)
+        if reason:
+            raise RunError(reason, key="mode", value=mode)
+        request = SessionRequest(
+            strategy=asked.strategy,
+            mode=mode,
+            account=account_of(strategy),
+            bars=asked.bars,
+            symbols=tuple(strategy.market.symbols),
+            params=asked.params,
+            cash=asked.cash,
+            start=asked.start,
+            end=asked.end,
+            speed="max" if is_following else _speed(strategy, asked, bars_a_second),
+            is_following=is_following,
+        )
+        self._follow(start_session(request, self._runs))
+
+    def stop(self) -> None:
+        """Ask the session's process to end after the step it is in; positions and orders stay as they are."""
+        process, request = self._there()
+        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+            ask_to_stop(place.streams, place.account)
+
+    def command(self, word: str, *, name: str = "", value: float | None = None) -> str:
+        """Tell the session something and return its answer as a sentence."""
+        process, request = self._there()
+        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+            if word == "unlatch":
+                open_kill_switch(request.account, by=who(), folder=process.folder, streams=place.streams)
+                return "unlatch: the kill switch is open; entries wait for resume"
+            answer = ask(place, word, by=who(), name=name, value=value)
+        return f"{word.replace('_', ' ')} {name}".strip() + f": {answer['verdict']}, {answer['why']}"
+
+    def publish(self, *, symbol: str, name: str, type: str, strength: float) -> None:
+        """Publish a signal as any program may, dated at the end of the last bar; for paper alone."""
+        process, request = self._there()
+        if request.mode != "paper":
+            raise RunError(
+                "test signals are for paper; this session trades real money.", key="mode", value=request.mode
+            )
+        told = {} if self.follower is None else self.follower.seen.snapshot
+        if told.get("last_ns") is None:
+            raise RunError("no bar has closed yet; a signal needs one to act on.", key="signal")
+        event = Event(
+            timestamp=int(told["last_ns"]) + make_timeframe(str(told["timeframe"])).ns,
+            signal_name=name,
+            signal_type=type,
+            strength=strength,
+            metadata={"symbol": symbol, "source": "page", "id": uuid.uuid4().hex},
+        )
+        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+            place.streams.add(keys.SIGNALS, encode(event))
+
+    def kill(self) -> Pulled:
+        """Pull the kill switch at once: the file in the session's folder, then its server as far as that answers."""
+        process, request = self._there()
+        streams: RedisStreams | None = None
+        try:
+            record = find_session(request.account, process.folder)
+            streams = RedisStreams(_server(request) or record.url, patience=_HURRY)
+        except SptraderError:
+            streams = None  # the session has not noted its server yet, or no longer: the file alone is enough
+        try:
+            return pull_kill_switch(
+                request.account,
+                by=who(),
+                reason="emergency stop on the page",
+                folder=process.folder,
+                streams=streams,
+            )
+        finally:
+            if streams is not None:
+                streams.close()
+
+    def forget(self) -> None:
+        """Follow nothing any more."""
+        self.process = self.request = self.follower = None
+
+    def _follow(self, process: SessionProcess) -> None:
+        request = process.request()
+        self.follower = Follower(request.account, redis_url=_server(request), folder=process.folder)
+        self.request, self.process = request, process
+
+    def _there(self) -> tuple[SessionProcess, SessionRequest]:
+        if self.process is None or self.request is None:
+            raise RunError("no session runs on this page.", key="session")
+        return self.process, self.request
+
+
+_NO_FEED = f"a session on live bars follows a feed (`sptrader feed`) on a stream server; {URL} does not name one."
+
+
+def _server(request: SessionRequest) -> str | None:
+    """The server that was given; None for the session's own, which its record names."""
+    return os.environ.get(URL) if request.is_following else None
+
+
+def not_available(strategy: Strategy) -> dict[str, str]:
+    """Return why a strategy cannot trade on paper and live, "" where it can."""
+    reason = "" if os.environ.get(URL) else _NO_FEED
+    try:
+        find_broker(strategy.live.broker)
+    except BrokerError as error:
+        reason = str(error)
+    return {"paper": "", "live": reason}
+
+
+def account_of(strategy: Strategy) -> str:
+    """Return the account that a strategy trades in."""
+    return strategy.live.account or PAPER
+
+
+def who() -> str:
+    """Return the name of the user, who answers for what the page is told."""
+    return getpass.getuser()
+
+
+def age_text(asked_ns: int) -> str:
+    """Return how long ago that was, in words."""
+    seconds = max(0.0, (LiveClock().now_ns() - asked_ns) / 1e9)
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _speed(strategy: Strategy, asked: JobRequest, bars_a_second: str) -> str:
+    """How many times faster than they came the bars must be replayed to give so many a second."""
+    if bars_a_second in ("max", "realtime"):
+        return bars_a_second
+    timeframe = strategy.market.timeframe
+    if not asked.bars.is_own_market or not timeframe:
+        frame = job_bars(asked.bars)
+        timeframe = timeframe if frame is None else str(frame.attrs["sptrader.timeframe"])
+    return f"{float(bars_a_second) * make_timeframe(timeframe).ns / 1e9:g}"

@@ -61,7 +61,8 @@ class Registry:
                 key=name,
                 value=name,
             )
-        return replace(load_component(entry.path), overrides=entry.overrides)
+        found = _loaded(entry.path)
+        return found if found.overrides == entry.overrides else replace(found, overrides=entry.overrides)
 
     def __contains__(self, name: object) -> bool:
         return name in self.entries or name in talib_names()
@@ -110,7 +111,11 @@ def load_component(path: Path | str) -> Component:
 
     Raise `ComponentError` naming the file when it cannot be read or imported, or holds none or several components.
     """
-    path = Path(path).expanduser().resolve()
+    return _loaded(Path(path).expanduser().resolve())
+
+
+def _loaded(path: Path) -> Component:
+    """The component of the file at its true path."""
     try:
         source = path.read_bytes()
     except OSError as error:
@@ -119,25 +124,39 @@ def load_component(path: Path | str) -> Component:
 
 
 def _entries(folder: Path, origin: str) -> dict[str, Entry]:
+    return dict(_made_entries(tuple(_files(os.path.realpath(folder))), origin))
+
+
+@lru_cache(maxsize=16)
+def _made_entries(files: tuple[tuple[str, str], ...], origin: str) -> dict[str, Entry]:
+    """The entries of `files`; of the same files the same."""
     found: dict[str, Entry] = {}
-    for path in sorted(_files(folder)):
+    for path, true in sorted((Path(file), Path(true)) for file, true in files):
         if path.stem in found:
             raise ComponentError(
                 f"two files hold the component '{path.stem}': {found[path.stem].path} and {path}; rename one.",
                 path=path,
                 value=path.stem,
             )
-        found[path.stem] = Entry(path.stem, path.resolve() if path.is_symlink() else path, origin)
+        found[path.stem] = Entry(path.stem, true, origin)
     return found
 
 
-def _files(folder: Path) -> list[Path]:
-    """The Python files below `folder`, which need not exist, by their true paths; every run looks, so it is quick."""
-    found = []
-    for place, folders, names in os.walk(os.path.realpath(folder)):
-        folders[:] = [name for name in folders if not name.startswith(("_", "."))]
-        found += [Path(place, name) for name in names if name.endswith(".py") and not name.startswith(("_", "."))]
-    return found
+def _files(folder: str) -> Iterator[tuple[str, str]]:
+    """The Python files below `folder`, a true path that need not exist, and their true paths, which differ for links; every run
+    looks, so it is quick."""
+    try:
+        with os.scandir(folder) as found:
+            there = sorted(found, key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in there:
+        if entry.name.startswith(("_", ".")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path)
+        elif entry.name.endswith(".py") and not entry.is_dir():
+            yield entry.path, os.path.realpath(entry.path) if entry.is_symlink() else entry.path
 
 
 @lru_cache(maxsize=512)

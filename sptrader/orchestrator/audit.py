@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from sptrader.model.reasons import Reason
 from sptrader.orchestrator.backtest import Outcome
-from sptrader.orchestrator.tables import fill_rows, times
+from sptrader.orchestrator.tables import ClosedTrades, fill_rows, times
 
 Floats = NDArray[np.float64]
 CENT = 0.005
@@ -36,12 +35,12 @@ class Audit:
     violations: tuple[str, ...]
 
 
-def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
-    """Check each fill's time, side, bar and step, and the identity of costs."""
+def audit(outcome: Outcome, closed: ClosedTrades) -> Audit:
+    """Check each fill's time, side, bar and step, and the identity of costs; `closed` are the run's trades."""
     f = fill_rows(outcome)
     opened = _open_positions(outcome)
-    totals = {name: _total(trades[name]) + opened[name] for name in _PARTS}
-    net = totals["gross"] - totals["spread_cost"] - totals["slippage_cost"] - totals["fees"] + totals["financing"]
+    totals = {name: _total(getattr(closed, name)) + opened[name] for name in _PARTS}
+    net = totals["gross"] - totals["spread"] - totals["slippage"] - totals["fees"] + totals["financing"]
     books = outcome.books
     change = float(books.equity[outcome.last - 1] - outcome.cash)
     violations = [*_undecided(outcome, f), *_outside_bar(outcome, f), *_off_step(outcome, f)]
@@ -55,8 +54,8 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
     return Audit(
         n_fills=len(f),
         gross=totals["gross"],
-        spread=totals["spread_cost"],
-        slippage=totals["slippage_cost"],
+        spread=totals["spread"],
+        slippage=totals["slippage"],
         fees=totals["fees"],
         financing=totals["financing"],
         net=net,
@@ -65,12 +64,11 @@ def audit(outcome: Outcome, trades: pd.DataFrame) -> Audit:
     )
 
 
-_PARTS = ("gross", "spread_cost", "slippage_cost", "fees", "financing")
+_PARTS = ("gross", "spread", "slippage", "fees", "financing")
 
 
-def _total(column: pd.Series) -> float:
+def _total(numbers: Floats) -> float:
     """The sum of the numbers there are."""
-    numbers = column.to_numpy(np.float64)
     total = float(numbers.sum())
     return total if total == total else float(np.nansum(numbers))
 
@@ -89,8 +87,8 @@ def _open_positions(outcome: Outcome) -> dict[str, float]:
         unit = {"is_quote": 1.0, "is_base": 1.0 / s[at + k.MARK]}.get(kind, s[at + k.RATE_CLOSE])
         spread = (s[at + k.ENTRY_SPREAD] + abs(q) * (price[7] - price[3]) * 0.5) * unit
         slippage = s[at + k.ENTRY_SLIPPAGE] * unit
-        out["spread_cost"] += spread
-        out["slippage_cost"] += slippage
+        out["spread"] += spread
+        out["slippage"] += slippage
         out["gross"] += s[at + k.UNREALISED] + spread + slippage
         out["fees"] += s[at + k.ENTRY_FEES]
         out["financing"] += s[at + k.FINANCED]

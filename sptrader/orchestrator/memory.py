@@ -6,6 +6,7 @@ takes as long as a quarter of the replay. Memory that a run no longer needs is k
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any
 
@@ -63,7 +64,7 @@ class _Lease:
 def warm_array(shape: tuple[int, ...], dtype: DTypeLike = np.float64) -> NDArray[Any]:
     """Return an array whose values are not set, as `np.empty`; its memory is used again when no view of it is left."""
     kind = np.dtype(dtype)
-    n_bytes = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    n_bytes = math.prod(shape) * kind.itemsize
     if n_bytes < _LEAST_BYTES:
         return np.empty(shape, kind)
     return np.asarray(_Lease(_free.take(n_bytes), shape, kind))

@@ -111,14 +111,15 @@ def _in_columns(rows: Floats, chosen: Ints) -> Floats:
     return out.T
 
 
-def trades_table(outcome: RunOutcome) -> pd.DataFrame:
+def trades_table(outcome: RunOutcome, closed: ClosedTrades | None = None) -> pd.DataFrame:
     """Return one row for each closing fill, at average price.
 
     `pnl` is net of all its costs, `return` is pnl / entry notional; `gross` (at mid) - `spread_cost` - `slippage_cost` -
     `fees` + `financing` = `pnl`. `mae` and `mfe` are how far the position went against and for it, account currency, both
-    at least 0. `bars_held` counts the bars completed while it was held.
+    at least 0. `bars_held` counts the bars completed while it was held. `closed` are the run's trades, where they are worked out
+    already.
     """
-    found = closed_trades(fill_rows(outcome))
+    found = closed_trades(fill_rows(outcome)) if closed is None else closed
     f = _in_columns(found.fills, found.rows)
     quantity, rate = found.quantity, f[:, m.F_RATE]
     entry_rate = _entry_rates(outcome, f)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from sptrader.components.loader import registry
 from sptrader.data.fingerprint import content_hash
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
@@ -21,8 +20,9 @@ from sptrader.model.period import TimeLike, period_ns, time_text
 from sptrader.orchestrator.nights import NightRates
 from sptrader.runs.financing import financing_file, night_rates
 from sptrader.runs.finer import Finer, finer_frames
+from sptrader.runs.plans import plan_of
 from sptrader.strategy.loader import load_strategy
-from sptrader.strategy.plan import Plan, make_plan
+from sptrader.strategy.plan import Plan
 from sptrader.strategy.strategy import Strategy
 
 Bars = pd.DataFrame | Mapping[str, pd.DataFrame] | str | Path | None
@@ -63,7 +63,7 @@ def prepare(
 ) -> Prepared:
     """Load, check and put together what `sp.backtest` describes; `symbols` trade instead of the strategy's."""
     loaded = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
-    plan = make_plan(loaded, params, registry())
+    plan = plan_of(loaded, params)
     if symbols is not None:
         plan = replace(plan, symbols=tuple(symbols), instruments={})
     frames = _frames(plan, bars, basis)

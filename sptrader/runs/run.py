@@ -20,10 +20,18 @@ from sptrader.orchestrator.columns import indicator_columns, signal_columns
 from sptrader.orchestrator.explain import Explanation, explain
 from sptrader.orchestrator.orders import order_tables
 from sptrader.orchestrator.scenarios import SCENARIOS, scenario
-from sptrader.orchestrator.tables import decisions_table, equity_table, signals_table, trades_table
+from sptrader.orchestrator.tables import (
+    ClosedTrades,
+    closed_trades,
+    decisions_table,
+    equity_table,
+    fill_rows,
+    signals_table,
+    trades_table,
+)
 from sptrader.performance.costs import CostSplit
 from sptrader.performance.definitions import metric_text
-from sptrader.performance.report import metrics
+from sptrader.performance.report import metric_row
 from sptrader.performance.returns import (
     AccountSeries,
     SessionReturns,
@@ -97,7 +105,7 @@ class Run:
     @cached_property
     def trades(self) -> pd.DataFrame:
         """One row for each closing fill; see `sptrader.orchestrator.tables.trades_table`."""
-        return trades_table(self._outcome)
+        return trades_table(self._outcome, self._closed)
 
     @property
     def orders(self) -> pd.DataFrame:
@@ -128,9 +136,11 @@ class Run:
     def metrics(self) -> dict[str, float]:
         """Every metric by name; definitions in `sptrader.performance.definitions.DEFINITIONS`."""
         s = self._outcome.state
-        return metrics(
+        return metric_row(
             self._account,
-            self.trades,
+            self.session_returns,
+            self._closed.pnl,
+            self._closed.held,
             benchmark_return=self._benchmark_return(),
             bars_positioned=int(s[k.N_EXPOSED]),
             traded_notional=float(s[k.TURNOVER]),
@@ -140,7 +150,7 @@ class Run:
     @cached_property
     def audit(self) -> Audit:
         """The check of every fill and of the books."""
-        return audit(self._outcome, self.trades)
+        return audit(self._outcome, self._closed)
 
     @cached_property
     def session_returns(self) -> SessionReturns:
@@ -299,6 +309,10 @@ class Run:
     @cached_property
     def _order_tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         return order_tables(self._outcome)
+
+    @cached_property
+    def _closed(self) -> ClosedTrades:
+        return closed_trades(fill_rows(self._outcome))
 
     @cached_property
     def _marks(self) -> pd.DataFrame:

@@ -162,3 +162,16 @@ def test_importing_components_imports_no_component_and_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_link_has_its_own_name_and_the_path_it_leads_to_now(workspace, tmp_path):
+    for place in ("one", "two"):
+        write(tmp_path / place, "mine", doc=place)
+    link = workspace / "components" / "mine.py"
+    link.parent.mkdir(exist_ok=True)
+    for place in ("one", "two"):
+        target = tmp_path / place / "components" / "indicators" / "mine.py"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        assert registry().get("mine").source_path == target.resolve()
+        assert registry().get("mine").doc == place

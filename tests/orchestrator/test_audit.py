@@ -8,7 +8,7 @@ import sptrader as sp
 from sptrader.errors import RunError
 from sptrader.kernel import market as m
 from sptrader.orchestrator.audit import audit
-from sptrader.orchestrator.tables import trades_table
+from sptrader.orchestrator.tables import closed_trades, fill_rows
 from sptrader.runs.run import Run
 from tests.orchestrator.tiny import FLAT, bars, hour, rules, run_of
 
@@ -27,12 +27,12 @@ def broken(outcome, row, column, value):
 
 
 def violations(outcome):
-    return audit(outcome, trades_table(outcome)).violations
+    return audit(outcome, closed_trades(fill_rows(outcome))).violations
 
 
 def test_sound_run_has_no_violation_and_its_costs_add_up(outcome):
     # gross 20 pips, spread 2 pips, slippage 2 pips on 1,000 units, 0.01 % of 1,100.2 + ... on each fill
-    found = audit(outcome, trades_table(outcome))
+    found = audit(outcome, closed_trades(fill_rows(outcome)))
 
     assert found.violations == ()
     assert (found.gross, found.spread, found.slippage) == pytest.approx((2.0, 0.2, 0.2), abs=1e-9)

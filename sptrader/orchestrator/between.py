@@ -59,13 +59,17 @@ def take_event(session: Session, event: Event, *, is_stale: bool) -> Answer:
     t, i = now.row(session.last_ns), session.plan.symbols.index(symbol)
     columns = {**now.columns, symbol: _with_event(now.columns[symbol], event)}
     rules = {**now.rules, symbol: make_rules(session.plan, columns[symbol])}
-    asked = _asked(rules[symbol], now.market.rows[symbol], t)
-    if is_stale:
-        asked &= ~ENTRIES
+    bits = _asked(rules[symbol], now.market.rows[symbol], t)
+    asked = bits & ~ENTRIES if is_stale else bits
     if asked == 0:
         return Answer("refused", "the signal is too old") if is_stale else Answer("ignored", "no rule is true with it")
-    orders = make_orders(session.plan, now.market, columns, rules, now.filters)
-    only = np.zeros_like(orders.signal)
+    if now.is_independent:
+        refused = np.zeros((1, len(now.market.times_ns)), np.uint8)
+        refused[i, t] = now.filters[symbol][-1] if bits & ENTRIES else 0
+        orders = now.orders._replace(refused=refused)
+    else:
+        orders = make_orders(session.plan, now.market, columns, rules, now.filters)
+    only = np.zeros((len(session.plan.symbols), len(now.market.times_ns), 1), np.uint8)
     only[i, t] = asked
     page = session.pages.page(now.market.kernel.price.shape[1])
     decide_now(now.market.kernel, orders._replace(signal=only), page, session.state, t)

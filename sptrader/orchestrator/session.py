@@ -30,7 +30,7 @@ from sptrader.orchestrator.arriving import Arriving
 from sptrader.orchestrator.asks import Rules, make_orders, make_rules
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.causal import Causal
-from sptrader.orchestrator.columns import Columns
+from sptrader.orchestrator.columns import Columns, signal_columns
 from sptrader.orchestrator.filters import filter_codes
 from sptrader.orchestrator.instructions import Writer, exact
 from sptrader.orchestrator.market import MarketData
@@ -39,6 +39,7 @@ from sptrader.orchestrator.pages import Pages
 from sptrader.orchestrator.reported import reported_rows
 from sptrader.orchestrator.tail import ENDED_NS, Tail
 from sptrader.strategy.plan import Plan
+from sptrader.strategy.tree import Tree, column_names
 
 Floats = NDArray[np.float64]
 CHUNK = 2048  # bars whose rules are worked out at once when many have arrived
@@ -75,6 +76,23 @@ class Chunk:
         """What the filters say of every bar, asked or not."""
         plan, rows = self.plan, self.market.rows
         return {s: filter_codes(plan, self.market, s, np.arange(len(rows[s]))) for s in self.market.symbols}
+
+    @cached_property
+    def is_independent(self) -> bool:
+        """Whether nothing of `orders` but what is asked for, and what filters refuse of it, follows from signals."""
+        plan = self.plan
+        if len(plan.symbols) > 1 or (plan.sizing.method == "volatility" and plan.sizing.column is None):
+            return False
+        distances = (plan.stop_loss, plan.take_profit, plan.trailing_stop)
+        read: list[Tree | None] = [plan.sizing.column, *(one.expression for one in distances if one is not None)]
+        for side in (plan.long, plan.short):
+            if side is not None:
+                read += [side.order.price, side.order.stop_price]
+                read += [term.condition for term in side.leave if term.rules]
+                read += [rule.right for term in side.leave for rule in term.rules]
+        signals = {name for columns in self.columns.values() for name in signal_columns(columns)}
+        names = {name.split(".")[0] for tree in read if tree is not None for name in column_names(tree)}
+        return names.isdisjoint(signals)
 
     def row(self, time_ns: int) -> int:
         """Return where a time stands on the arrays' clock."""

@@ -60,6 +60,7 @@ class OrchestratorDesk:
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
         self._warned_ns = 0
         self._is_idle = True
+        self._has_ended = False  # and viewers were shown
         self._journal = Journal(
             folder / JOURNAL,
             Identity(
@@ -104,7 +105,7 @@ class OrchestratorDesk:
             self._is_idle = False
         elif not self._is_idle:
             self._rest()
-        self._show(is_due=self.is_over and bool(entries))
+        self._show(is_due=self.is_over and not self._has_ended)
         return bool(entries)
 
     def outcome(self) -> Outcome:
@@ -262,6 +263,7 @@ class OrchestratorDesk:
     def _show(self, *, is_due: bool) -> None:
         """Write heartbeat and snapshot for viewers, a few times a second at most."""
         now_s = self._clock.elapsed_s()
+        self._has_ended = self._has_ended or is_due
         if is_due or now_s >= self._next_snapshot_s:
             self._next_snapshot_s = now_s + SNAPSHOT_S
             body = snapshot(self.session, self.live, dict(self.counters), self.recent, at_ns=self._clock.now_ns())

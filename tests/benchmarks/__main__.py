@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks import live
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.kernel import kernel_speeds
 from tests.benchmarks.notebooks import lines_of, notebook_speeds
@@ -43,6 +44,7 @@ def main() -> None:
         )
     lines += _kernel(kernel_speeds(tiled_bars(max(chosen.bars))), max(chosen.bars))
     lines += ["", *lines_of(notebook_speeds())]
+    lines += ["", *live.lines_of(live.live_speeds())]
     lines += ["", *page_lines(page_speeds())]
     chosen.out.write_text("\n".join(lines) + "\n")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -101,6 +101,10 @@ class Streams(Protocol):
         """Return how many entries were delivered to the group and not acknowledged."""
         ...
 
+    def trim(self, stream: str, most: int) -> None:
+        """Cut some of the oldest entries beyond the newest `most`, but never what a group has not acknowledged."""
+        ...
+
     def set(self, key: str, value: bytes, *, expires_ms: int | None = None) -> None:
         """Write a key: snapshots and heartbeats."""
         ...

@@ -36,6 +36,9 @@ from sptrader.streams.journal_tables import Identity
 JOURNAL = "session.sqlite"
 STATE = "kernel"
 SNAPSHOT_S = 0.25
+MOST_SIGNALS = (
+    100_000  # that stay on their stream when they were acknowledged; the bars' streams keep all since the first
+)
 MOST_EVENTS = 10_000  # of which the desk knows whether they come again
 _CARRIES: dict[str, tuple[type, ...]] = {
     "signals": (ColumnsMessage, Event, PriceUpdate),
@@ -77,6 +80,7 @@ class OrchestratorDesk:
         self.recent: list[dict[str, object]] = []
         self.counters: Counter[str] = Counter(read=0, acted=0, ignored=0, refused=0, dead=0)
         self._recover()
+        self._trimmed = self.counters["read"]  # when the stream of signals was shortened last
         names = [keys.SIGNALS, keys.fills(live.account), keys.control(live.account)]
         self._inbox = Inbox(streams, self._journal, f"orchestrator:{live.account}", names)
         self._pulse = Pulse(streams, live.account, self.role)
@@ -126,6 +130,10 @@ class OrchestratorDesk:
         with self._journal.transaction() as step:
             self._outbox.note_sent(step)
         self._journal.checkpoint()
+        thousands = (self.counters["read"] - self._trimmed) // 1_000
+        self._trimmed += 1_000 * thousands
+        for _ in range(thousands):
+            self._streams.trim(keys.SIGNALS, MOST_SIGNALS)
 
     def _recover(self) -> None:
         """Fold the journal's inputs again; the state they lead to must be the one that was journalled."""

@@ -173,6 +173,11 @@ class MemoryStreams:
         with self._open():
             return len(self._group(stream, group)[1].pending)
 
+    def trim(self, stream: str, most: int) -> None:
+        """Cut the oldest entries that every group has acknowledged."""
+        with self._open():
+            self.server.streams.setdefault(stream, _Stream()).trim(most)
+
     def set(self, key: str, value: bytes, *, expires_ms: int | None = None) -> None:
         """Write a key."""
         until = float("inf") if expires_ms is None else self._clock.elapsed_s() + expires_ms / 1000

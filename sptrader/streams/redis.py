@@ -201,6 +201,10 @@ class RedisStreams:
         """Return how many entries were delivered to the group and not acknowledged."""
         return int(self._call("XPENDING", stream, group, group=group)[0])
 
+    def trim(self, stream: str, most: int) -> None:
+        """Cut at most a thousand of the oldest entries that every group has acknowledged."""
+        trim(self._call, stream, most)
+
     def set(self, key: str, value: bytes, *, expires_ms: int | None = None) -> None:
         """Write a key."""
         self._call("SET", key, value, *(() if expires_ms is None else ("PX", expires_ms)))

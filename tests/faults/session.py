@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -168,7 +169,8 @@ class FaultySession:
     def kill(self, role: str) -> None:
         """Kill a part as it is, wherever it is."""
         if role in self.pids:
-            os.kill(self.pids[role], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pids[role], signal.SIGKILL)
 
     def restart_server(self, *, kill: bool, between: Callable[[], object] = lambda: None) -> None:
         """End the server, by kill -9 or orderly, and start it on what it left; `between` may change that."""

@@ -308,3 +308,16 @@ def test_what_was_handled_is_acknowledged_with_the_next_read(connect):
     assert streams.pending("g", "a") == 0
     with pytest.raises(StreamError, match="'none'"):
         streams.read("none", "c", ["a"], handled={"a": [second]})
+
+
+def test_trimming_cuts_what_all_groups_have_acknowledged(connect) -> None:
+    streams = connect()
+    ids = streams.add_many([("s", {"n": str(k)}) for k in range(300)])
+    streams.make_group("g", "s", after="0")
+    streams.trim("s", 10)
+    assert streams.length("s") == 300  # nothing was read
+    streams.read("g", "c", ["s"], count=300)
+    streams.acknowledge("g", "s", ids[:250])
+    streams.trim("s", 10)
+    assert 50 <= streams.length("s") < 300
+    assert [entry.id for entry in streams.history("s")][-50:] == ids[250:]

@@ -27,12 +27,13 @@ from sptrader.runs.jobs import BarsChoice
 
 FOLDER = ".sessions"
 URL = "REDIS_URL"
+# The lock is taken before the fork, which shares it: whoever waits for the starter finds it held.
 _START = """import fcntl, os, sys
-os.fork() and os._exit(0)
-os.setsid()
 file = open(sys.argv[1], "w")
 fcntl.flock(file, fcntl.LOCK_EX)
 os.set_inheritable(file.fileno(), True)
+os.fork() and os._exit(0)
+os.setsid()
 os.execv(sys.executable, [sys.executable, "-m", "sptrader", *sys.argv[2:]])"""
 
 

@@ -23,7 +23,7 @@ from sptrader.views.live_monitor_tables import (
     signals_table,
     working_table,
 )
-from sptrader.views.live_table import Table
+from sptrader.views.live_table import Table, offer
 from sptrader.views.look import column, html, show, style_sheet, subheading
 
 TABLES_S = 0.5
@@ -78,8 +78,8 @@ class LiveMonitor:
 
     def _look(self, follower: Follower) -> None:
         symbols = tuple(follower.seen.bars)
-        if symbols != self._symbols.options:
-            self._symbols.options = symbols
+        if symbols != tuple(self._symbols.options):
+            offer(self._symbols, symbols)
             show(self._symbols, len(symbols) > 1)
         self._tables.look(follower)
 

@@ -21,6 +21,7 @@ _PACES = (
     ("2 bars a second", "2"),
     ("10 bars a second", "10"),
     ("50 bars a second", "50"),
+    ("200 bars a second", "200"),
     ("as fast as it goes", "max"),
     ("as they once came", "realtime"),
 )

@@ -52,8 +52,8 @@ class LivePerformance:
     def look(self, follower: Follower) -> None:
         """Show what has changed."""
         symbols = tuple(follower.seen.bars)
-        if symbols != self._symbols.options:
-            self._symbols.options = symbols
+        if symbols != tuple(self._symbols.options):
+            offer(self._symbols, symbols)
             show(self._symbols, len(symbols) > 1)
         self._fills.look(follower)
 

@@ -34,6 +34,9 @@ class Table:
 
 
 def offer(control: widgets.Dropdown, options: tuple[str, ...]) -> None:
-    """Give a dropdown its options, if they are others."""
-    if tuple(control.options) != options:
-        control.options = options
+    """Give a dropdown its options, if they are others; what was chosen stays chosen, else the first is."""
+    if tuple(control.options) == options:
+        return
+    before = control.value
+    control.options = options
+    control.value = before if before in options else next(iter(options), None)

@@ -29,7 +29,8 @@ LONG_RUNNING = ("sptrader demo", "sptrader lab", "sptrader app")  # runs a noteb
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder such as a reader of the README stands in: the shipped strategies, and bars that do not say what they are."""
-    shutil.copytree(ROOT / "strategies", tmp_path / "strategies")
+    for name in ("strategies", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("scratch", ".ipynb_checkpoints"))
     bars = sample("EURUSD", "1h").iloc[:500]
     bars.attrs = {}
     bars.to_parquet(tmp_path / "mine.parquet")

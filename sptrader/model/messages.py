@@ -10,7 +10,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from sptrader.model.orders import TAG, Name, Nanoseconds
+from sptrader.model.orders import (
+    TAG,
+    BrokerAccount,
+    BrokerPosition,
+    Fill,
+    Name,
+    Nanoseconds,
+    OpenOrder,
+    OrderUpdate,
+)
 
 VERSION = 1
 
@@ -112,4 +121,53 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     at_ns: Nanoseconds
     counters: dict[str, int] = {}
     note: str = ""
+    version: int = VERSION
+
+
+class EvidenceRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="evidence_request"
+):
+    """Ask execution for what the broker shows, its history of the orders `ids` and its fills since `since_ns`.
+
+    It travels behind all orders that were sent before it, so that the answer knows of them.
+    """
+
+    request_id: Name
+    ids: tuple[Name, ...] = ()
+    since_ns: Nanoseconds = 0
+    version: int = VERSION
+
+
+class BrokerEvidence(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="evidence"
+):
+    """What the broker shows, as the answer to a request; every report that was told before it stands before it on its stream.
+
+    One without a `request_id` was not asked for: execution was started again, and its evidence is to be asked for.
+    """
+
+    at_ns: Nanoseconds
+    account: BrokerAccount
+    request_id: str = ""
+    positions: tuple[BrokerPosition, ...] = ()
+    open_orders: tuple[OpenOrder, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    history: dict[str, OpenOrder] = {}
+    version: int = VERSION
+
+
+class Reconciled(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="reconciled"
+):
+    """What came of comparing a session's books with the broker's evidence, as its journal keeps it.
+
+    `reports` are what the books take in from it, `blocked` the instruments that take no new risk, `differences` what was
+    not the same, each with its `case`, `decision` and `why`.
+    """
+
+    request_id: Name
+    decision: Literal["adopt", "refuse", "halt"]
+    blocked: tuple[Name, ...] = ()
+    reports: tuple[Fill | OrderUpdate, ...] = ()
+    differences: tuple[dict[str, str], ...] = ()
     version: int = VERSION

@@ -7,6 +7,8 @@ An entry of a stream has one field, whose name says what its JSON holds:
     columns        ColumnsMessage                               command   Command
     signal         Event: {"timestamp", "signal_name", "signal_type", "strength", "metadata": {"symbol"}}
     price_update   PriceUpdate: {symbol: price}                 heartbeat Heartbeat (the value of a key)
+    request        EvidenceRequest                              evidence  BrokerEvidence
+    reconciled     Reconciled (in a journal only)
 
 Our own messages carry their kind (`message`) and `version`, and no key that is not theirs. In an `Event`, which any program
 may publish, further keys are passed over. Decimals travel as text, exactly; floats as their shortest text, which
@@ -27,11 +29,14 @@ from sptrader.errors import StreamError, did_you_mean
 from sptrader.model.messages import (
     VERSION,
     BarMessage,
+    BrokerEvidence,
     ColumnsMessage,
     Command,
     Event,
+    EvidenceRequest,
     Heartbeat,
     PriceUpdate,
+    Reconciled,
     SignalValue,
     TickMessage,
 )
@@ -51,12 +56,13 @@ from sptrader.model.orders import (
 from sptrader.streams.timestamps import parse_timestamp
 
 MOST_BYTES = 64 * 1024
+_LARGE = {"request": 16 * MOST_BYTES, "evidence": 16 * MOST_BYTES, "reconciled": 16 * MOST_BYTES}  # some 3,000 fills
 _LARGEST = Decimal("1e18")
 _SMALLEST = Decimal("1e-18")
 
 Message = (
     BarMessage | TickMessage | ColumnsMessage | Event | PriceUpdate | Command | Heartbeat
-    | Order | Cancel | Amend | Decided | Fill | OrderUpdate | Matched
+    | Order | Cancel | Amend | Decided | Fill | OrderUpdate | Matched | EvidenceRequest | BrokerEvidence | Reconciled
 )  # fmt: skip
 
 _Output = float | Literal["inf", "-inf"] | None
@@ -89,6 +95,9 @@ _FIELDS: dict[type, str] = {
     PriceUpdate: "price_update",
     Command: "command",
     Heartbeat: "heartbeat",
+    EvidenceRequest: "request",
+    BrokerEvidence: "evidence",
+    Reconciled: "reconciled",
     **dict.fromkeys((Order, Cancel, Amend, Decided), "order"),
     **dict.fromkeys((Fill, OrderUpdate, Matched), "report"),
 }
@@ -100,6 +109,9 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "price_update": msgspec.json.Decoder(dict[str, float]),
     "command": msgspec.json.Decoder(Command),
     "heartbeat": msgspec.json.Decoder(Heartbeat),
+    "request": msgspec.json.Decoder(EvidenceRequest),
+    "evidence": msgspec.json.Decoder(BrokerEvidence),
+    "reconciled": msgspec.json.Decoder(Reconciled),
     "order": msgspec.json.Decoder(Instruction),
     "report": msgspec.json.Decoder(Report),
 }
@@ -135,16 +147,18 @@ def encode_body(message: Message) -> bytes:
     if isinstance(message, PriceUpdate):
         return _encode(message.prices)
     body = _encode(_wire(message) if isinstance(message, ColumnsMessage) else message)
-    if len(body) > MOST_BYTES:
-        raise StreamError(f"{where} has {len(body):,} bytes; {MOST_BYTES:,} are allowed.", value=len(body))
+    most = _LARGE.get(field_of(message), MOST_BYTES)
+    if len(body) > most:
+        raise StreamError(f"{where} has {len(body):,} bytes; {most:,} are allowed.", value=len(body))
     return body
 
 
 def decode_body(field: str, body: bytes, *, most_bytes: int = MOST_BYTES) -> Message:
     """Return the message that a field's JSON holds; raises `StreamError` saying why it is none."""
     where = f"The field '{field}'"
-    if len(body) > most_bytes:
-        raise StreamError(f"{where} has {len(body):,} bytes; {most_bytes:,} are allowed.", key=field, value=len(body))
+    most = max(most_bytes, _LARGE.get(field, 0))
+    if len(body) > most:
+        raise StreamError(f"{where} has {len(body):,} bytes; {most:,} are allowed.", key=field, value=len(body))
     try:
         message = _DECODERS[field].decode(body)
     except RecursionError:
@@ -277,6 +291,22 @@ def _check_fill(fill: Fill, where: str) -> None:
     _check_floats(fill, ("fee", "raw_price", "half_spread"), where)
 
 
+def _check_evidence(evidence: BrokerEvidence, where: str) -> None:
+    _check_floats(evidence.account, ("balance", "equity", "used_margin"), where)
+    for position in evidence.positions:
+        if not (position.quantity.is_finite() and abs(position.quantity) <= _LARGEST):
+            raise _refuse(where, "quantity", position.quantity, "a finite number is allowed")
+        _check_floats(position, ("average_price",), where)
+    for fill in evidence.fills:
+        _check_fill(fill, where)
+
+
+def _check_reconciled(reconciled: Reconciled, where: str) -> None:
+    for report in reconciled.reports:
+        if isinstance(report, Fill):
+            _check_fill(report, where)
+
+
 def _check_floats(message: Any, names: Iterable[str], where: str) -> None:
     for name in names:
         value = getattr(message, name)
@@ -304,7 +334,9 @@ _CHECKS: dict[type, Callable[[Any, str], None]] = {
     Order: _check_order,
     Amend: _check_order,
     Fill: _check_fill,
-    **dict.fromkeys((Heartbeat, Cancel, Decided, OrderUpdate, Matched), _unchecked),
+    BrokerEvidence: _check_evidence,
+    Reconciled: _check_reconciled,
+    **dict.fromkeys((Heartbeat, Cancel, Decided, OrderUpdate, Matched, EvidenceRequest), _unchecked),
 }
 
 

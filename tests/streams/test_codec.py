@@ -15,28 +15,35 @@ from hypothesis import strategies as st
 from sptrader.errors import StreamError
 from sptrader.model.messages import (
     BarMessage,
+    BrokerEvidence,
     ColumnsMessage,
     Command,
     Event,
+    EvidenceRequest,
     Heartbeat,
     PriceUpdate,
+    Reconciled,
     SignalValue,
     TickMessage,
 )
 from sptrader.model.orders import (
     Amend,
     Bracket,
+    BrokerAccount,
+    BrokerPosition,
     Cancel,
     Decided,
     Fill,
     Matched,
+    OpenOrder,
     Order,
     OrderStatus,
     OrderUpdate,
 )
 from sptrader.streams.codec import decode, decode_body, encode, encode_body, event_time_ns
 
-FIELDS = ("bar", "tick", "columns", "signal", "price_update", "order", "report", "command", "heartbeat")
+OWN = ("order", "report", "command", "heartbeat", "request", "evidence", "reconciled")
+FIELDS = ("bar", "tick", "columns", "signal", "price_update", *OWN)
 EVENT = {
     "timestamp": "2017-03-06T10:00:00Z",
     "signal_name": "cross",
@@ -78,6 +85,25 @@ FILL = Fill(
 UPDATE = OrderUpdate(
     update_id="u", client_order_id="a1", symbol="EURUSD", status=OrderStatus.UNKNOWN, reason="no answer", time=4
 )
+WORKING = OpenOrder(
+    client_order_id="a1",
+    symbol="EURUSD",
+    side="buy",
+    quantity=Decimal("5"),
+    filled=Decimal("0"),
+    status=OrderStatus.ACCEPTED,
+    type="limit",
+    limit_price=Decimal("1.10"),
+)
+EVIDENCE = BrokerEvidence(
+    at_ns=6,
+    account=BrokerAccount(account="paper", currency="USD", balance=1.5, equity=1.25, used_margin=0.0),
+    request_id="r1",
+    positions=(BrokerPosition(symbol="EURUSD", quantity=Decimal("-2.50"), average_price=1.1),),
+    open_orders=(WORKING,),
+    fills=(FILL,),
+    history={"a1": WORKING},
+)
 MESSAGES = [
     BAR,
     BarMessage(symbol="EURUSD", timeframe="1h", time_ns=-1, kind="none"),
@@ -95,6 +121,15 @@ MESSAGES = [
     Matched(time_ns=5),
     Command(command_id="c", command="set_limit", by="me", at_ns=1, name="max_drawdown", value=0.1),
     Heartbeat(role="feed", account="paper", pid=1, host="h", started_ns=1, at_ns=2, counters={"read": 3}),
+    EvidenceRequest(request_id="r1", ids=("a1",), since_ns=5),
+    EVIDENCE,
+    Reconciled(
+        request_id="r1",
+        decision="halt",
+        blocked=("EURUSD",),
+        reports=(FILL, UPDATE),
+        differences=({"case": "opposite", "decision": "halt", "why": "because"},),
+    ),
 ]
 
 
@@ -298,6 +333,10 @@ def test_a_larger_message_is_read_where_the_caller_allows_it():
         msgspec.structs.replace(ORDER, quantity=Decimal("NaN")),
         msgspec.structs.replace(ORDER, bracket=Bracket(stop_distance=math.inf)),
         msgspec.structs.replace(ORDER, version=2),
+        msgspec.structs.replace(EVIDENCE, version=2),
+        msgspec.structs.replace(
+            EVIDENCE, positions=(BrokerPosition(symbol="A", quantity=Decimal("NaN"), average_price=1.0),)
+        ),
         Event(**EVENT | {"strength": math.nan}),
         ColumnsMessage(plan="p" * 70_000, bar=BAR),
     ],
@@ -305,6 +344,14 @@ def test_a_larger_message_is_read_where_the_caller_allows_it():
 def test_what_no_reader_would_accept_is_not_sent(message):
     with pytest.raises(StreamError):
         encode(message)
+
+
+def test_evidence_may_be_larger_than_other_messages():
+    many = msgspec.structs.replace(EVIDENCE, fills=(FILL,) * 1_000)
+
+    assert decode(encode(many)) == many
+    with pytest.raises(StreamError, match="1,048,576 are allowed"):
+        encode(msgspec.structs.replace(EVIDENCE, fills=(FILL,) * 10_000))
 
 
 def test_nan_outputs_travel_as_nothing():

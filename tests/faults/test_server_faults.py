@@ -66,15 +66,15 @@ def test_one_without_patience_stops_with_a_sentence_and_goes_on_when_started_aga
 
 @pytest.mark.parametrize("seed", range(10 if IS_LONG else 1))
 def test_a_line_with_delay_that_breaks_loses_nothing(begin, expected, seed: int, tmp_path: Path) -> None:
-    line = BadLine(tmp_path / "0" / "server" / "server.sock", delay_s=0.002, every=150, seed=seed)
+    line = BadLine(tmp_path / "0" / "server" / "server.sock", delay_s=0.002, every=100, seed=seed)
     try:
-        session = begin(bars=BARS, url=line.url)
+        session = begin(bars=90, url=line.url)
         session.run()
     finally:
         line.close()
 
     assert line.cuts > 5
-    assert_undisturbed(session, expected(BARS))
+    assert_undisturbed(session, expected(90))
 
 
 @pytest.mark.parametrize("role", ["orchestrator", "execution"])

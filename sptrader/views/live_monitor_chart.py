@@ -107,13 +107,15 @@ def cards(seen: Seen) -> list[tuple[str, str, str]]:
         return []
     floating = sum(float(one["unrealised"]) for one in told["positions"])
     tone = "" if floating == 0.0 else "up" if floating > 0.0 else "down"
-    held = ", ".join(f"{one['quantity']:+,.6g} {one['symbol']}" for one in told["positions"]) or "flat"
+    open_now = told["positions"]
+    held = f"{len(open_now)} open" if len(open_now) > 1 else f"{open_now[0]['quantity']:+,.6g}" if open_now else "flat"
+    what = f"position, {open_now[0]['symbol']}" if len(open_now) == 1 else "position"
     return [
         (f"equity, {told['currency']}", f"{told['equity']:,.2f}", ""),
         ("unrealised", f"{floating:+,.2f}", tone),
         ("drawdown", f"{told['drawdown']:.2%}", ""),
         ("day's loss", f"{max(0.0, told['day_loss']):.2%}", ""),
-        ("position", held if len(told["positions"]) < 3 else f"{len(told['positions'])} open", ""),
+        (what, held, ""),
         ("trades", f"{told['n_trades']:,}", ""),
         ("bars", f"{told['n_bars']:,}", ""),
     ]

@@ -23,7 +23,7 @@ _SIGNALS = ("time", "symbol", "signal", "type", "strength", "from", "seconds ago
 
 def positions_table(told: Mapping[str, Any]) -> pd.DataFrame:
     """Return the open positions of a snapshot."""
-    return _numbers(told.get("positions", []), _POSITIONS, text=("symbol",))
+    return _numbers(told.get("positions", []), _POSITIONS, text=("symbol",)).round({"unrealised": 2, "margin": 2})
 
 
 def working_table(told: Mapping[str, Any]) -> pd.DataFrame:

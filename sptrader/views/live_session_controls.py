@@ -105,7 +105,7 @@ class SessionControls:
             name = f"{session.request.mode} session on account <b>{escape(session.request.account)}</b>"
             self._told.value = (
                 f'<div class="sp-small" data-session="{state}" data-latched="{int(is_latched)}">'
-                f"{name} {state}, since {age}.{latched}</div>"
+                f"{name} {state}, started {age} ago.{latched}</div>"
             )
         show(self._buttons["unlatch"], is_latched)
         waiting = "" if told.get("last_ns") is not None else "the session has not seen a bar yet"

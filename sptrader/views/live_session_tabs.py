@@ -195,8 +195,10 @@ class LiveSystem:
         sizes = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in journals.items()) or "no journal yet"
         log = escape(process.log()[-2000:].strip() or "It said nothing.")
         connection = escape(follower.problem or "connected")
+        behind = bars_behind(follower.seen)
         told = (
-            f'<div class="sp-small">{escape(str(process.folder))}<br>{sizes}<br>server: {connection}</div>'
+            f'<div class="sp-small">{escape(str(process.folder))}<br>{sizes}<br>server: {connection}<br>'
+            f"the orchestrator is {behind:,} bars behind the feed</div>"
             f"<details><summary>log</summary><pre class='sp-log'>{log}</pre></details>"
         )
         if told != self._told.value:
@@ -225,6 +227,14 @@ def live_flow(seen: Seen) -> Flow:
             path += ["passed", "order filled" if is_filled else "order sent"]
         paths.append(tuple(path))
     return Flow(tuple(paths))
+
+
+def bars_behind(seen: Seen) -> int:
+    """Return how many of the bars that were published are not booked yet, of the instrument with the most."""
+    last_ns = seen.snapshot.get("last_ns")
+    if last_ns is None:
+        return max((ring.total for ring in seen.bars.values()), default=0)
+    return max((sum(bar[0] > last_ns / 1e9 for bar in ring.all()) for ring in seen.bars.values()), default=0)
 
 
 def streams_table(follower: Follower) -> pd.DataFrame:

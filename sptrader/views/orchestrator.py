@@ -165,7 +165,7 @@ class Orchestrator:
     def _both(self, name: str) -> widgets.Widget:
         """A tab's two faces: of the run, and of the session while it runs."""
         live = self._live.tabs.get(name)
-        return column(self._stored[name], *([] if live is None else [live.view]))
+        return column(*([] if live is None else [live.view]), self._stored[name])
 
     def _reattach(self) -> None:
         """Find the session that a former kernel has left running."""

@@ -15,6 +15,7 @@ import numpy as np
 from tests.benchmarks import live
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.kernel import kernel_speeds
+from tests.benchmarks.live_monitor import soak, soak_lines
 from tests.benchmarks.notebooks import lines_of, notebook_speeds
 from tests.benchmarks.page import page_lines, page_speeds
 from tests.benchmarks.sweeps import sweep_lines, sweep_race
@@ -30,6 +31,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=main.__doc__)
     parser.add_argument("--bars", type=int, nargs="+", default=[100_000, 1_000_000], help="numbers of 1-minute bars")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the Markdown file to write")
+    parser.add_argument(
+        "--soak", type=float, default=30.0, help="seconds of LiveMonitor's soak; 600 for the whole of it"
+    )
     chosen = parser.parse_args()
     if not SOURCE.is_file():
         sys.exit("the benchmarks need the minutes of ../shared/data, which are not here.")
@@ -46,6 +50,7 @@ def main() -> None:
     lines += ["", *lines_of(notebook_speeds())]
     lines += ["", *live.lines_of(live.live_speeds())]
     lines += ["", *page_lines(page_speeds())]
+    lines += ["", *soak_lines(soak(chosen.soak))]
     chosen.out.write_text("\n".join(lines) + "\n")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -8,12 +8,12 @@ import pytest
 from sptrader.errors import RunError
 from sptrader.plots.flow import Flow
 from sptrader.runs.jobs import BarsChoice, JobRequest
-from sptrader.runs.live_follow import Heard, Seen
+from sptrader.runs.live_follow import Heard, Ring, Seen
 from sptrader.runs.live_process import SessionRequest, command
 from sptrader.strategy.loader import load_strategy
 from sptrader.views.live_session import LiveSession, not_available
 from sptrader.views.live_session_account import live_uses
-from sptrader.views.live_session_tabs import live_flow
+from sptrader.views.live_session_tabs import bars_behind, live_flow
 from sptrader.views.orchestrator import Orchestrator
 
 
@@ -243,3 +243,11 @@ def test_limits_show_what_is_used_now():
     assert uses["max_drawdown"].share == pytest.approx(0.5)
     assert uses["max_positions"].share == pytest.approx(0.5)
     assert (uses["daily_loss_limit"].used, uses["margin_limit"].used) == (0.0, 0.25)
+
+
+def test_bars_that_are_not_booked_are_counted_as_lag():
+    seen = Seen(bars={"EURUSD": Ring(10)}, snapshot={"last_ns": 20 * 10**9})
+    for second in (10.0, 20.0, 30.0, 40.0):
+        seen.bars["EURUSD"].add((second, 1.0, 1.0, 1.0, 1.0))
+
+    assert bars_behind(seen) == 2

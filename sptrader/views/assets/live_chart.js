@@ -234,7 +234,9 @@ function render({ model, el }) {
   }
 
   function account(first, place, x, c, W, width, top, height) {
-    const seen = equity.filter(([time]) => time >= first);
+    const from = Math.max(0, equity.findIndex(([time]) => time >= first) - 1);  // the mark before the window is its start
+    const isOlder = equity.length > 0 && equity[equity.length - 1][0] < first;
+    const seen = isOlder ? equity.slice(-1) : equity.slice(from);
     g.textAlign = "left";
     g.textBaseline = "alphabetic";
     g.fillStyle = c.muted;
@@ -248,10 +250,11 @@ function render({ model, el }) {
     axis(least, most, y, 3, c, W, width);
     g.beginPath();
     seen.forEach(([time, v], i) => (i ? g.lineTo(x(place(time)), y(v)) : g.moveTo(x(place(time)), y(v))));
+    if (seen.length === 1) g.lineTo(isOlder ? width : x(place(seen[0][0])) + 2, y(seen[0][1]));
     g.strokeStyle = c.line;
     g.lineWidth = 1.8;
     g.stroke();
-    g.lineTo(x(place(seen[seen.length - 1][0])), top + height);
+    g.lineTo(isOlder ? width : x(place(seen[seen.length - 1][0])), top + height);
     g.lineTo(x(place(seen[0][0])), top + height);
     g.closePath();
     g.fillStyle = c.fill;

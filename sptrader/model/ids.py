@@ -6,6 +6,7 @@ import hashlib
 
 PAPER = "paper"  # the account of backtests and, unless another is said, of paper trading: the same ids
 KILL_ORDER = "kill-"  # how the ids of the kill switch's orders begin
+ADOPTED = "adopted-"  # how the ids begin of fills that stand for a position found at the broker
 
 
 def client_order_id(account: str, strategy: str, version: str, symbol: str, time_ns: int, leg: str, count: int) -> str:

@@ -72,7 +72,7 @@ def take_event(session: Session, event: Event, *, is_stale: bool) -> Answer:
     only = np.zeros((len(session.plan.symbols), len(now.market.times_ns), 1), np.uint8)
     only[i, t] = asked
     page = session.pages.page(now.market.kernel.price.shape[1])
-    decide_now(now.market.kernel, orders._replace(signal=only), page, session.state, t)
+    decide_now(now.market.kernel, session.allowed(orders._replace(signal=only)), page, session.state, t)
     _, placed = session.pages.keep_rows(page)
     decided_ns = session.last_ns + now.market.timeframe_ns
     sent = session.writer.instructions(placed, (), session.state, session.last_ns, decided_ns)
@@ -114,13 +114,29 @@ def _with_event(columns: Columns, event: Event) -> Columns:
 def take_command(session: Session, command: Command) -> Answer:
     """Do what a person asks for: pause, resume, reduce only, flatten, kill, unlatch, a limit, one order or one position.
 
-    A halt by drawdown is for good: `resume` does not lift it, `unlatch` lifts what `kill` latched.
+    A halt by drawdown is for good: `resume` does not lift it, `unlatch` lifts what `kill` latched. `resume` also says that
+    what was found different at the broker is settled. Before the first bar trading can be held back and let go.
     """
-    if session.last_ns is None:
-        return Answer("refused", "no bar has closed yet")
     word, state = command.command, session.state
     if word == "stop":
         return Answer("ignored", "processes are stopped by a signal or by their key on the server")
+    if word == "resume":
+        return _resume(session)
+    if word == "unlatch":
+        session.is_killed, session.is_paused = False, True
+        return Answer("acted", "the kill switch is open; trading stays paused until it is resumed")
+    if word in ("pause", "reduce_only"):
+        hold(session, k.HALTED if word == "pause" else k.REDUCING)
+        return Answer(
+            "acted", "no entries are made" if word == "pause" else "only orders that lower a position are sent"
+        )
+    if word == "kill":
+        session.is_killed = session.is_paused = True
+    if session.last_ns is None:
+        if word == "kill":
+            session.opens_as = k.HALTED
+            return Answer("acted", "trading is latched before the first bar")
+        return Answer("refused", "no bar has closed yet")
     if word == "set_limit":
         field = LIMITS.get(command.name)
         if field is None or command.value is None or not command.value >= 0.0:
@@ -131,29 +147,35 @@ def take_command(session: Session, command: Command) -> Answer:
         if command.name not in session.plan.symbols:
             return Answer("refused", f"{command.name or 'no instrument'} is not traded here")
         return _one(session, session.plan.symbols.index(command.name), is_close=word == "close")
-    if word == "resume":
-        if session.is_killed:
-            return Answer("refused", "the kill switch is latched; unlatch it first")
-        if state[k.TRADING] == k.HALTED and not session.is_paused:
-            return Answer("refused", "the drawdown limit has halted trading for good")
-        state[k.TRADING], session.is_paused = k.ACTIVE, False
-        return Answer("acted", "trading is active")
-    if word == "unlatch":
-        session.is_killed, session.is_paused = False, True
-        return Answer("acted", "the kill switch is open; trading stays paused until it is resumed")
-    if word in ("pause", "reduce_only"):
-        if state[k.TRADING] != k.HALTED:
-            state[k.TRADING] = k.HALTED if word == "pause" else k.REDUCING
-            session.is_paused = True
-        return Answer(
-            "acted", "no entries are made" if word == "pause" else "only orders that lower a position are sent"
-        )
     sent = _flatten(session)
     if word == "kill":
-        session.is_killed = session.is_paused = True
         state[k.TRADING] = k.HALTED
         return Answer("acted", "everything is cancelled and closed, and trading is latched", instructions=sent)
     return Answer("acted", "everything is cancelled and closed", instructions=sent)
+
+
+def hold(session: Session, trading: float) -> None:
+    """Make no entries (`HALTED`), or only orders that lower a position (`REDUCING`), until a person resumes."""
+    if session.last_ns is None:
+        session.opens_as = trading
+    elif session.state[k.TRADING] != k.HALTED:
+        session.state[k.TRADING] = trading
+    else:
+        return
+    session.is_paused = True
+
+
+def _resume(session: Session) -> Answer:
+    if session.is_killed:
+        return Answer("refused", "the kill switch is latched; unlatch it first")
+    if session.last_ns is None:
+        session.opens_as = k.ACTIVE
+    elif session.state[k.TRADING] == k.HALTED and not session.is_paused:
+        return Answer("refused", "the drawdown limit has halted trading for good")
+    else:
+        session.state[k.TRADING] = k.ACTIVE
+    session.is_paused, session.blocked = False, frozenset()
+    return Answer("acted", "trading is active")
 
 
 def _one(session: Session, i: int, *, is_close: bool) -> Answer:

@@ -124,6 +124,8 @@ class Session:
         self.has_closed_out = False
         self.is_paused = False  # by a person, who may resume
         self.is_killed = False  # latched until a person unlatches it
+        self.opens_as = k.ACTIVE  # how trading stands when the account is opened at the first bar
+        self.blocked: frozenset[str] = frozenset()  # instruments that take no new risk until a person resumes
 
     @property
     def plan(self) -> Plan:
@@ -176,15 +178,24 @@ class Session:
         chunk = self._chunk(time_ns)
         if len(self.state) == 0:
             self.state = opening_state(self.plan, chunk.market, self.setting.cash)
+            self.state[k.TRADING] = self.opens_as
         t, kernel = chunk.row(time_ns), chunk.market.kernel
         opened = kernel.price[:, t, 4] - kernel.price[:, t, 0]
         given, gone = reported_rows(self._causal.take(reports, self.held()), self.writer, opened * 0.5)
         page = self.pages.page(kernel.price.shape[1])
-        book_bar(kernel, chunk.orders, page, self.state, t, given, gone)
+        book_bar(kernel, self.allowed(chunk.orders), page, self.state, t, given, gone)
         _, placed = self.pages.keep(page, t, time_ns)
         self.done += 1
         ended = [int(row[m.O_INSTRUMENT]) for row in gone]
         return self.writer.instructions(placed, ended, self.state, time_ns, time_ns + chunk.market.timeframe_ns)
+
+    def allowed(self, orders: m.Orders) -> m.Orders:
+        """Return the orders with every entry of a blocked instrument refused."""
+        if not self.blocked:
+            return orders
+        refused = np.array(orders.refused)
+        refused[[symbol in self.blocked for symbol in self.plan.symbols]] = Reason.TRADING_HALTED
+        return orders._replace(refused=refused)
 
     def held(self) -> dict[str, Decimal]:
         """Return the signed quantities held, by symbol, of the instruments where any is."""

@@ -19,8 +19,9 @@ from sptrader.execution.kill import Latched
 from sptrader.execution.paper import PaperBroker
 from sptrader.execution.reconcile import Evidence, gather
 from sptrader.execution.safety import Market, Trading
-from sptrader.model.messages import Command
-from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Matched, Order, Report
+from sptrader.model.instrument import Instrument
+from sptrader.model.messages import Command, EvidenceRequest
+from sptrader.model.orders import Amend, BrokerAccount, Cancel, Decided, Fill, Instruction, Matched, Order, Report
 from sptrader.model.ports import Entry, Streams
 from sptrader.runs.bars_to_meet import BarsToMeet
 from sptrader.runs.inbox import Inbox
@@ -30,6 +31,7 @@ from sptrader.runs.order_desk import OrderDesk
 from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
+from sptrader.runs.reconciling import shown
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.journal import Journal, Step
@@ -55,6 +57,7 @@ class ExecutionDesk:
     """Paper execution of one account: checks, engine, the paper broker on bars, and its journal in `folder`."""
 
     role = "execution"
+    fills = "bars"  # what the orders meet
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class ExecutionDesk:
                 mode=live.mode,
                 strategy=live.strategy.name,
                 version=str(live.strategy.version),
-                plan=live.plan_id,
+                plan=live.plan_id if self.fills == "bars" else f"{live.plan_id} on {self.fills}",
             ),
             synchronous="FULL" if live.mode == "live" else "NORMAL",
         )
@@ -109,8 +112,7 @@ class ExecutionDesk:
         """Look at the kill switch, take instructions, let orders meet the bars that may be met, and tell what happened."""
         is_pulled = self._look()
         entries = self._inbox.read(0 if self._may_meet() else block_ms)
-        has_bars = self.bars.next_ns() is None and self.bars.take(0)
-        is_busy = bool(entries) or has_bars
+        is_busy = self._hear() or bool(entries)
         if entries or is_pulled or self._may_meet():
             with self._journal.transaction() as step:
                 self._outbox.note_sent(step)
@@ -125,6 +127,15 @@ class ExecutionDesk:
     def evidence(self, ids: Iterable[str], *, since_ns: int = 0) -> Evidence | None:
         """Return what the broker shows, and its history of the orders `ids`; None before the first bar."""
         return None if self.desk is None else gather(self.desk.broker, ids, since_ns=since_ns)
+
+    def _answer(self, asked: EvidenceRequest, step: Step) -> None:
+        """Tell what the broker shows, behind all reports that were told before; an account before its first bar is empty."""
+        found = self.evidence(asked.ids, since_ns=asked.since_ns)
+        if found is None:
+            setting = self._live.setting
+            money = {"balance": setting.cash, "equity": setting.cash, "used_margin": 0.0}
+            found = Evidence(BrokerAccount(account=setting.account, currency=setting.currency, **money), (), ())
+        step.send(self._stream, f"evidence:{asked.request_id}", shown(found, asked, at_ns=self._clock.now_ns()))
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -201,13 +212,19 @@ class ExecutionDesk:
         if self.desk is not None:
             self.desk.unlatch()
 
+    def _hear(self) -> bool:
+        """Take in what the feed has said; return whether it has said anything."""
+        return self.bars.next_ns() is None and self.bars.take(0)
+
     def _may_meet(self) -> bool:
-        """Whether the next bars are there and everything that the bars before led to has been said.
+        """Whether the next bars are there and everything that the bars before led to has been said."""
+        return self.bars.next_ns() is not None and self._has_been_decided()
+
+    def _has_been_decided(self) -> bool:
+        """Whether the orchestrator has said all that the bars before led to.
 
         While positions are being flattened nothing is waited for: no word of an orchestrator counts then.
         """
-        if self.bars.next_ns() is None:
-            return False
         before = self.bars.before_ns()
         is_flattening = self.desk is not None and self.desk.is_flattening
         return before is None or is_flattening or (self._decided_ns is not None and self._decided_ns >= before)
@@ -229,6 +246,9 @@ class ExecutionDesk:
             step.add_input(entry)
             self._instruct(message, step)
             self._meet(step)
+        elif isinstance(message, EvidenceRequest):
+            step.set_last_id(entry.stream, entry.id)
+            self._answer(message, step)
         elif entry.stream == keys.orders(self._live.account):
             self._dead(entry, "the stream of orders carries orders, cancels, amendments and decided", step)
         else:
@@ -296,31 +316,37 @@ class ExecutionDesk:
     def _opened(self, time_ns: int) -> tuple[OrderDesk, PaperBroker]:
         """The desk and its broker, whose account is opened at the first bar."""
         if self.desk is None or self._broker is None:
-            setting, strategy = self._live.setting, self._live.strategy
-            venue = BarVenue(
-                self.bars.opened(time_ns),
-                setting.plan.symbols,
-                self.bars.arrays,
-                account=setting.account,
-                currency=setting.currency,
-                strategy=strategy.name,
-                version=str(strategy.version),
-            )
+            setting = self._live.setting
             traded = {symbol: setting.instruments[symbol] for symbol in setting.plan.symbols}
-
-            def last_price(symbol: str) -> Market | None:
-                seen_ns = self.bars.seen_ns(symbol)
-                if seen_ns is None:
-                    return None
-                price, rate = venue.last_price(symbol)
-                return Market(price=price, time_ns=seen_ns, rate=rate)
-
-            self._broker = PaperBroker(venue, instruments=traded, faults=self._terms.faults)
-            self.desk = OrderDesk(self._broker, clock=self._clock, limits=self._terms.limits, last_price=last_price)
+            self._broker = self._make_broker(time_ns, traded)
+            self.desk = OrderDesk(
+                self._broker, clock=self._clock, limits=self._terms.limits, last_price=self._last_price
+            )
             self.desk.trading = self._trading
             if self._latched is not None:
                 self.desk.latch(self._latched)
         return self.desk, self._broker
+
+    def _make_broker(self, time_ns: int, traded: dict[str, Instrument]) -> PaperBroker:
+        """Open an account with the bars of a time."""
+        setting, strategy = self._live.setting, self._live.strategy
+        self._venue = BarVenue(
+            self.bars.opened(time_ns),
+            setting.plan.symbols,
+            self.bars.arrays,
+            account=setting.account,
+            currency=setting.currency,
+            strategy=strategy.name,
+            version=str(strategy.version),
+        )
+        return PaperBroker(self._venue, instruments=traded, faults=self._terms.faults)
+
+    def _last_price(self, symbol: str) -> Market | None:
+        seen_ns = self.bars.seen_ns(symbol)
+        if seen_ns is None:
+            return None
+        price, rate = self._venue.last_price(symbol)
+        return Market(price=price, time_ns=seen_ns, rate=rate)
 
     def _tell(self, reports: Sequence[Report], step: Step) -> None:
         for report in reports:

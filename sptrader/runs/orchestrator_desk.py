@@ -1,6 +1,7 @@
 """Orchestrator desk: a session with its journal: signals, fills and commands in from their streams, orders out.
 
-A restart is a replay of the journal's inputs through a new session; what had not been sent is sent then.
+A restart is a replay of the journal's inputs through a new session; what had not been sent is sent then. Before it trades on
+it asks for the broker's evidence: no bar is booked until that has been compared with the books.
 """
 
 from __future__ import annotations
@@ -15,26 +16,40 @@ import msgspec
 
 from sptrader.clock import LiveClock, ReplayClock
 from sptrader.errors import RunError, StreamError
-from sptrader.model.messages import ColumnsMessage, Command, Event, PriceUpdate
+from sptrader.execution.reconcile import Policy
+from sptrader.kernel.state import HALTED
+from sptrader.model.messages import (
+    BrokerEvidence,
+    ColumnsMessage,
+    Command,
+    Event,
+    EvidenceRequest,
+    PriceUpdate,
+    Reconciled,
+)
 from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, Order, OrderUpdate
 from sptrader.model.ports import Entry, Streams
 from sptrader.orchestrator.backtest import Outcome
-from sptrader.orchestrator.between import Answer, take_command, take_event
+from sptrader.orchestrator.between import Answer, hold, take_command, take_event
 from sptrader.orchestrator.session import Session
 from sptrader.runs.again import Again, Writes
 from sptrader.runs.inbox import Inbox
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
+from sptrader.runs.reconciling import reconciled, request
 from sptrader.runs.snapshot import snapshot
 from sptrader.runs.venue_reports import VenueReports, key_of
 from sptrader.streams import keys
-from sptrader.streams.codec import decode, event_time_ns
+from sptrader.streams.codec import decode, encode, event_time_ns
 from sptrader.streams.journal import Journal, Step
 from sptrader.streams.journal_tables import Identity
 
 JOURNAL = "session.sqlite"
 STATE = "kernel"
+# the journal's own notes among the inputs
+ASKED = "asked"  # for the broker's evidence
+COMPARED = "compared"  # and what came of it
 SNAPSHOT_S = 0.25
 MOST_SIGNALS = (
     100_000  # that stay on their stream when they were acknowledged; the bars' streams keep all since the first
@@ -42,7 +57,7 @@ MOST_SIGNALS = (
 MOST_EVENTS = 10_000  # of which the desk knows whether they come again
 _CARRIES: dict[str, tuple[type, ...]] = {
     "signals": (ColumnsMessage, Event, PriceUpdate),
-    "fills": (Fill, OrderUpdate, Matched),
+    "fills": (Fill, OrderUpdate, Matched, BrokerEvidence),
     "control": (Command,),
 }
 _log = logging.getLogger("sptrader.live")
@@ -53,12 +68,23 @@ class OrchestratorDesk:
 
     role = "orchestrator"
 
-    def __init__(self, streams: Streams, live: LiveSetting, folder: Path, *, adopt: bool = False) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        live: LiveSetting,
+        folder: Path,
+        *,
+        adopt: bool = False,
+        policy: Policy | None = None,
+    ) -> None:
         self._streams, self.live = streams, live
         self.session = Session(live.setting)
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
         self._reports = VenueReports(live.plan.symbols)
+        self._policy = policy or Policy()
+        self._asked = ""  # the request whose answer is waited for
+        self.reconciled: Reconciled | None = None  # what came of the last comparison
         self._commands: set[str] = set()
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
         self._warned_ns = 0
@@ -90,6 +116,11 @@ class OrchestratorDesk:
     def is_over(self) -> bool:
         """Whether the bars have ended and all of them were booked."""
         return self.session.is_over
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has asked for the broker's evidence and has no answer yet."""
+        return bool(self._asked)
 
     def step(self, block_ms: int) -> bool:
         """Take in what has arrived, journal what it leads to, then send and acknowledge."""
@@ -153,7 +184,49 @@ class OrchestratorDesk:
                 path=self._journal.path,
                 is_failure=True,
             )
+        is_under_way = self.session.last_ns is not None and not self.session.is_over
+        if is_under_way or self.live.mode == "live":
+            with self._journal.transaction() as step:
+                self._ask(step)
         self._outbox.send()
+
+    def _ask(self, step: Step) -> None:
+        """Ask for the broker's evidence; what it shows is compared before anything is traded on."""
+        asked = request(self.session, self._journal, at_ns=self._clock.now_ns())
+        step.add_input(Entry(ASKED, asked.request_id, encode(asked)))
+        self._fold_request(asked, step)
+
+    def _fold_request(self, asked: EvidenceRequest, step: Writes) -> None:
+        self._asked = asked.request_id
+        step.send(keys.orders(self.live.account), f"request:{asked.request_id}", asked)
+
+    def _compare(self, entry: Entry, shown: BrokerEvidence, step: Step) -> None:
+        """Compare the books with what the broker shows, and do what the policy says; an answer to another request is none."""
+        step.set_last_id(entry.stream, entry.id)
+        if not shown.request_id:
+            self._ask(step)
+        elif shown.request_id == self._asked:
+            at_ns = self.session.last_ns or shown.at_ns
+            found = reconciled(self.session, self._journal, shown, self._policy, step=step, at_ns=at_ns)
+            step.add_input(Entry(COMPARED, shown.request_id, encode(found)))
+            self._fold_reconciled(found, step)
+            for one in found.differences:
+                _log.warning("The broker shows something else: %s", one["why"])
+
+    def _fold_reconciled(self, found: Reconciled, step: Writes) -> None:
+        self._asked, self.reconciled = "", found
+        self._reports.adopt(found.reports, step)
+        if found.decision == "halt":
+            hold(self.session, HALTED)
+        self.session.blocked |= frozenset(found.blocked)
+        self._book(step)
+
+    def _may_book(self) -> bool:
+        """Whether nothing is waited for; where all was told of the last bars, execution may have ended and nothing is traded."""
+        if not self._asked:
+            return True
+        tail = self.session.tail
+        return tail.has_ended and self._reports.has_all(tail.clock.times_ns[self.session.done :])
 
     def _take(self, entry: Entry, step: Step) -> None:
         is_signal = entry.stream == keys.SIGNALS
@@ -167,6 +240,9 @@ class OrchestratorDesk:
             self._outbox.dead(entry, str(error), at_ns=at_ns)
             self.counters["dead" if is_signal else "dead_elsewhere"] += 1
             _log.warning("A message on %s was not understood: %s", entry.stream, error)
+            return
+        if isinstance(message, BrokerEvidence):
+            self._compare(entry, message, step)
             return
         if self._is_passed_over(message):
             step.set_last_id(entry.stream, entry.id)
@@ -207,6 +283,10 @@ class OrchestratorDesk:
             self._command(message, step)
         elif isinstance(message, Fill | OrderUpdate | Matched):
             self._reports.take(message, step, last_ns=self.session.last_ns)
+        elif isinstance(message, EvidenceRequest):
+            self._fold_request(message, step)
+        elif isinstance(message, Reconciled):
+            self._fold_reconciled(message, step)
         self._book(step)
         return verdict
 
@@ -239,7 +319,7 @@ class OrchestratorDesk:
 
     def _book(self, step: Writes) -> None:
         """Book every bar whose outputs and fills are both there."""
-        while (time_ns := self.session.next_ns()) is not None:
+        while (time_ns := self.session.next_ns()) is not None and self._may_book():
             reports = self._reports.until(time_ns)
             if reports is None:
                 self._warn_passed(time_ns)
@@ -264,6 +344,14 @@ class OrchestratorDesk:
                 step.send(keys.orders(self.live.account), key_of(instruction), instruction)
                 self._reports.sent(instruction, step)
 
+    def _reconciliation(self) -> dict[str, object] | None:
+        """How the books stood to the broker's evidence last, as a snapshot shows it; None where it was never asked for."""
+        found = self.reconciled
+        if found is None:
+            return {"decision": "waiting", "differences": []} if self._asked else None
+        decision = "waiting" if self._asked else found.decision
+        return {"decision": decision, "differences": list(found.differences), "blocked": sorted(self.session.blocked)}
+
     def _note(self, decision: dict[str, object]) -> None:
         self.recent.append(decision)
         del self.recent[:-200]
@@ -275,5 +363,6 @@ class OrchestratorDesk:
         if is_due or now_s >= self._next_snapshot_s:
             self._next_snapshot_s = now_s + SNAPSHOT_S
             body = snapshot(self.session, self.live, dict(self.counters), self.recent, at_ns=self._clock.now_ns())
+            body["reconciliation"] = self._reconciliation()
             self._streams.set(keys.state(self.live.account), msgspec.json.encode(body))
             self._pulse.beat(self.counters, is_due=is_due)

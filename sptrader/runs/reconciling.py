@@ -10,9 +10,11 @@ import msgspec
 from sptrader.execution.engine import Record
 from sptrader.execution.lifecycle import Life, after
 from sptrader.execution.reconcile import Evidence, Expected, Policy, Reconciliation, reconcile
-from sptrader.model.ids import KILL_ORDER
-from sptrader.model.orders import Fill, OpenOrder, OrderUpdate, Report, Side
+from sptrader.model.ids import ADOPTED, KILL_ORDER
+from sptrader.model.messages import BrokerEvidence, EvidenceRequest, Reconciled
+from sptrader.model.orders import Fill, OpenOrder, OrderUpdate, Side
 from sptrader.orchestrator.session import Session
+from sptrader.runs.adopting import adopted_reports
 from sptrader.runs.again import Writes
 from sptrader.streams.codec import decode
 from sptrader.streams.journal_reader import JournalReader
@@ -21,7 +23,8 @@ from sptrader.streams.journal_reader import JournalReader
 def expected_of(session: Session, journal: JournalReader) -> Expected:
     """Return what the session believes: its orders and fills from its journal, with what was told and is not booked yet.
 
-    Children that the venue made are known from the reports that made them, orders of the kill switch from their fills.
+    Children that the venue made are known from the reports that made them, orders of the kill switch and positions that
+    were adopted from their fills.
     """
     orders = {one.order.client_order_id: one.order for one in journal.orders()}
     records = {
@@ -53,16 +56,28 @@ def expected_of(session: Session, journal: JournalReader) -> Expected:
     return Expected(account=setting.account, currency=setting.currency, positions=held, records=records)
 
 
-def reconciled(
-    session: Session, journal: JournalReader, evidence: Evidence, policy: Policy, *, step: Writes, at_ns: int
-) -> Reconciliation:
-    """Compare session and broker, and write every finding into the journal's decisions.
+def request(session: Session, journal: JournalReader, *, at_ns: int) -> EvidenceRequest:
+    """Return what execution is asked: about every order that works as far as the books know, and the fills since."""
+    working = [one for one in expected_of(session, journal).records.values() if not one.life.status.is_final]
+    since_ns = min([one.sent_ns for one in working] + [session.last_ns or at_ns])
+    return EvidenceRequest(
+        request_id=f"{at_ns}",
+        ids=tuple(one.client_order_id for one in working),
+        since_ns=since_ns - session.timeframe_ns,  # a fill's time is its bar's opening time
+    )
 
-    `decision` says whether trading may begin; `adopted_fills` are to be given to the session as reports, once: their ids are
-    those under which they may still come by themselves. `blocked` are symbols that take no new risk.
-    """
-    expected = expected_of(session, journal)
-    found = reconcile(expected, evidence, policy=policy, symbols=session.plan.symbols)
+
+def reconciled(
+    session: Session,
+    journal: JournalReader,
+    answer: BrokerEvidence,
+    policy: Policy,
+    *,
+    step: Writes,
+    at_ns: int,
+) -> Reconciled:
+    """Compare session and broker, write every finding into the journal's decisions, and return what is to be done."""
+    found = reconcile(expected_of(session, journal), evidence_of(answer), policy=policy, symbols=session.plan.symbols)
     for one in found.findings:
         body = {
             "what": "reconciliation",
@@ -75,26 +90,63 @@ def reconciled(
             "why": one.sentence,
         }
         step.add_decision(at_ns, one.symbol, msgspec.json.encode(body))
-    return found
+    return Reconciled(
+        request_id=answer.request_id,
+        decision=found.decision,
+        blocked=tuple(sorted(found.blocked & set(session.plan.symbols))),
+        reports=adopted_reports(session, found, answer),
+        differences=tuple(differences(found)),
+    )
 
 
-def shown(found: Reconciliation) -> list[dict[str, str]]:
+def shown(found: Evidence, asked: EvidenceRequest, *, at_ns: int) -> BrokerEvidence:
+    """Return the evidence as the answer to a request."""
+    return BrokerEvidence(
+        at_ns=at_ns,
+        account=found.account,
+        request_id=asked.request_id,
+        positions=found.positions,
+        open_orders=found.open_orders,
+        fills=found.fills,
+        history=dict(found.history),
+    )
+
+
+def evidence_of(answer: BrokerEvidence) -> Evidence:
+    """Return the evidence that a message carries."""
+    return Evidence(
+        account=answer.account,
+        positions=answer.positions,
+        open_orders=answer.open_orders,
+        fills=answer.fills,
+        history=answer.history,
+    )
+
+
+def differences(found: Reconciliation) -> list[dict[str, str]]:
     """Return the differences as a snapshot shows them."""
     return [{"case": one.case.value, "decision": one.decision, "why": one.sentence} for one in found.differences]
 
 
 def _reports(journal: JournalReader) -> Sequence[Fill | OrderUpdate]:
-    """What the venue told the session, as its journal took it in."""
-    bodies = [one.entry.fields for one in journal.inputs() if "report" in one.entry.fields]
-    messages: list[Report | object] = [decode(fields) for fields in bodies]
-    return [one for one in messages if isinstance(one, Fill | OrderUpdate)]
+    """What the venue told the session, as its journal took it in, and what was adopted from the broker's evidence."""
+    found: list[Fill | OrderUpdate] = []
+    for one in journal.inputs():
+        if not {"report", "reconciled"} & one.entry.fields.keys():
+            continue
+        message = decode(one.entry.fields)
+        if isinstance(message, Reconciled):
+            found += message.reports
+        elif isinstance(message, Fill | OrderUpdate):
+            found.append(message)
+    return found
 
 
 def _made(report: Fill | OrderUpdate) -> Record | None:
     """The record of an order that the session has not sent: a child, or one of the kill switch."""
     if isinstance(report, OrderUpdate):
         return None if report.made is None else _child(report.made, report.time)
-    if not report.client_order_id.startswith(KILL_ORDER):
+    if not report.client_order_id.startswith((KILL_ORDER, ADOPTED)):
         return None
     side: Side = report.side
     return Record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
 from sptrader.errors import StreamError
@@ -79,6 +79,20 @@ class VenueReports:
             self._symbol_of.setdefault(report.client_order_id, report.symbol)
             self._stands(report, step)
         return True
+
+    def adopt(self, reports: Sequence[Fill | OrderUpdate], step: Writes) -> None:
+        """Take in what the broker's evidence proved, for the next bar that is booked; what was here before is not again."""
+        later, self._waiting = self._waiting, []
+        for report in reports:
+            self.take(report, step, last_ns=None)
+        at = next((i for i, one in enumerate(later) if isinstance(one, Matched)), len(later))
+        self._waiting = [*later[:at], *self._waiting, *later[at:]]
+
+    def has_all(self, times_ns: Iterable[int]) -> bool:
+        """Return whether all that happened on the bars of these times has been told."""
+        return {Matched(time_ns=int(one)) for one in times_ns} <= {
+            one for one in self._waiting if isinstance(one, Matched)
+        }
 
     def until(self, time_ns: int) -> list[Report] | None:
         """Return what happened on the bars of a time, and forget it; None while that has not all been told."""

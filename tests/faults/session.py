@@ -20,6 +20,7 @@ import pandas as pd
 
 import sptrader as sp
 from sptrader.model.ids import PAPER
+from sptrader.model.messages import EvidenceRequest
 from sptrader.model.orders import Cancel, Decided, Fill, Order
 from sptrader.runs.backtest import make_run, outcome_of
 from sptrader.runs.prepare import prepare
@@ -240,6 +241,8 @@ def assert_once(session: FaultySession, streams: RedisStreams, expected: dict[st
         sent = [one.order.client_order_id for one in journal.orders()]
         fills = journal.fills()
         booked = [one.fill_id for one in fills]
+        compared = [body for one in journal.decisions() if "case" in (body := json.loads(one.body))]
+        assert {body["case"] for body in compared} <= {"same"}, compared
     with JournalReader(session.folder / "execution.sqlite") as journal:
         told = [one.fill_id for one in journal.fills()]
     assert len(set(sent)) == len(sent)
@@ -254,6 +257,6 @@ def assert_once(session: FaultySession, streams: RedisStreams, expected: dict[st
     assert sum(text.startswith("Decided") for text in bodies) == session.bars
     cancels = {one.client_order_id for one in on_orders if isinstance(one, Cancel)}
     assert cancels <= orders
-    assert all(isinstance(one, Order | Cancel | Decided) for one in on_orders)
+    assert all(isinstance(one, Order | Cancel | Decided | EvidenceRequest) for one in on_orders)
     on_fills = [decode(entry.fields) for entry in streams.history(keys.fills(PAPER))]
     assert {one.fill_id for one in on_fills if isinstance(one, Fill)} == set(booked)

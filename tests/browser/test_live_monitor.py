@@ -24,6 +24,12 @@ EQUITY = f"() => {CHARTS}.map((e) => Number(e.dataset.equity))"
 FLAT = f"() => {CHARTS}.every((e) => /flat/.test(e.innerText) && /kill switch latched/.test(e.innerText))"
 DRAWN = """() => [...document.querySelectorAll('.sp-live canvas')].filter((c) => c.clientWidth).every((c) =>
   c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v))"""
+BUSY = """async () => { const { kernel } = window.__notebook.sessionContext.session;
+  window.__cell = 'runs';
+  const ended = () => { window.__cell = 'ended'; };
+  kernel.requestExecute({ code: "import time\\nfor _ in range(600):\\n    time.sleep(0.1)" }).done.then(ended, ended);
+  while (kernel.status !== 'busy') await new Promise((done) => setTimeout(done, 50)); }"""
+INTERRUPT = "() => window.__notebook.sessionContext.session.kernel.interrupt()"
 OVERFLOW = """() => [...document.querySelectorAll('.sp-page')].flatMap((page) => {
   const edge = page.getBoundingClientRect().right + 1;
   return [...page.querySelectorAll('*')].filter((e) => e.clientWidth && e.getBoundingClientRect().right > edge
@@ -76,17 +82,21 @@ def test_paper_is_started_after_a_question_and_signals_arrive(notebook):
     page.locator("td:visible", has_text="golden cross").first.wait_for(timeout=20_000)
     for name in ("Signals", "Order flow", "Risk", "Orders", "System", "Performance"):
         page.get_by_role("button", name=name, exact=True).first.click()
-        page.wait_for_timeout(600)
+        page.wait_for_timeout(400)
         notebook.watched.screenshot(f"live_{name.lower().replace(' ', '_')}")
         assert page.evaluate(OVERFLOW) == []
 
 
-def test_the_emergency_stop_leaves_it_flat_and_latched(notebook, workspace):
+def test_the_emergency_stop_leaves_it_flat_and_latched_while_a_cell_runs(notebook, workspace):
     page = notebook.page
     page.wait_for_function(f"() => {CHARTS}.some((e) => Number(e.dataset.marks) > 0)", timeout=20_000)
+    page.evaluate(BUSY)
     page.get_by_role("button", name="Emergency stop").click()
 
     page.wait_for_function(FLAT, timeout=15_000)
+    assert page.evaluate("() => window.__cell") == "runs"
+    page.evaluate(INTERRUPT)
+    page.wait_for_function("() => window.__cell === 'ended'")
     page.locator('[data-latched="1"]').wait_for()
     told = snapshot(workspace)
     assert (told["is_killed"], told["positions"], told["working"]) == (True, [], [])

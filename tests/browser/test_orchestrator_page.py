@@ -49,6 +49,11 @@ def sleepy(close: np.ndarray) -> np.ndarray:
     time.sleep(60)
     return close
 '''
+WAITING = """import pathlib, time
+for _ in range(600):
+    if pathlib.Path("done.txt").exists():
+        break
+    time.sleep(0.1)"""
 SLEEPER = """
 name: sleeper
 version: 1.0.0
@@ -70,7 +75,7 @@ def workspace(tmp_path_factory):
     (root / "components" / "indicators" / "sleepy.py").write_text(SLEEPY)
     (root / "strategies" / "sleeper.yaml").write_text(SLEEPER)
     write_notebook(root / "page.ipynb", PAGE)
-    write_notebook(root / "busy.ipynb", PAGE, "import time\nfor _ in range(70):\n    time.sleep(0.1)")
+    write_notebook(root / "busy.ipynb", PAGE, WAITING)
     return root
 
 
@@ -192,6 +197,7 @@ def test_a_job_is_cancelled_while_a_cell_runs_and_found_again_after_a_restart(ch
         page.locator('[data-status="cancelled"]').wait_for(timeout=2_000)
         assert page.evaluate(BUSY)
 
+        (workspace / "done.txt").touch()
         page.wait_for_function(f"() => !({BUSY})()", timeout=20_000)
         page.get_by_role("button", name="Run backtest").click()
         page.locator('[data-status="running"]').wait_for()

@@ -9,67 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from sptrader.errors import BrokerError, BrokerTimeout
 from sptrader.execution.lifecycle import Anomaly, Change, Life, after
+from sptrader.execution.record import Oddity, Outcome, Record, Sent
 from sptrader.model.orders import (
     Amend,
     Cancel,
     Decided,
     Fill,
     Instruction,
-    Leg,
     Matched,
     OpenOrder,
     Order,
     OrderStatus,
     OrderUpdate,
     Report,
-    Side,
 )
 from sptrader.model.ports import Broker, Clock
-
-Sent = Order | Cancel | Amend
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """All about one order, as the caller journals it.
-
-    `stage`: `new` was never given to the broker, `sending` may or may not have been, `answered` was. `order` is what was
-    sent, None for a child that the broker's side made. `unanswered` are cancels and amendments whose answer is missing.
-    """
-
-    client_order_id: str
-    symbol: str
-    side: Side
-    leg: Leg
-    life: Life
-    stage: Literal["new", "sending", "answered"]
-    sent_ns: int
-    order: Order | None = None
-    parent: str = ""
-    unanswered: tuple[Cancel | Amend, ...] = ()
-    last: OrderUpdate | Fill | None = None
-
-
-class Oddity(NamedTuple):
-    """Something about a report or an instruction that the caller counts and shows."""
-
-    anomaly: Anomaly
-    message: Report | Instruction
-    sentence: str
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a call led to: records to journal, reports to tell on, what is to be sent next, and what was odd."""
-
-    changed: tuple[Record, ...] = ()
-    reports: tuple[Report, ...] = ()
-    to_send: tuple[Sent, ...] = ()
-    oddities: tuple[Oddity, ...] = ()
 
 
 def _forgotten(client_order_id: str) -> Record | None:
@@ -135,7 +95,11 @@ class Engine:
 
     def poll(self) -> Outcome:
         """Take in what the broker reports: news is told on, what was seen before is not, what is odd is named."""
-        return _joined([self._take_in(report) for report in self.broker.reports()])
+        return self.hear(self.broker.reports())
+
+    def hear(self, reports: Iterable[Report]) -> Outcome:
+        """Take in what the broker's history shows, as if it had been reported."""
+        return _joined([self._take_in(report) for report in reports])
 
     def recover(self) -> Outcome:
         """Mark what was being sent when the process ended as unknown; the first call after a restart."""

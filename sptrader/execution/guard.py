@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sptrader.execution.engine import Engine, Record
+from sptrader.execution.engine import Engine
+from sptrader.execution.record import Record
 from sptrader.model.ids import KILL_ORDER
 from sptrader.model.orders import Bracket, BrokerPosition, Fill, Order
 from sptrader.model.ports import Broker

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from sptrader.errors import BrokerError
-from sptrader.execution.engine import Record
+from sptrader.execution.record import Record
 from sptrader.model.orders import BrokerAccount, BrokerPosition, Fill, OpenOrder
 from sptrader.model.ports import Broker
 

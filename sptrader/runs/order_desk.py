@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from sptrader.execution.engine import Engine, Outcome
+from sptrader.execution.engine import Engine
 from sptrader.execution.guard import Guard
 from sptrader.execution.kill import KillReport, Latched, flatten
+from sptrader.execution.record import Outcome, Record
 from sptrader.execution.safety import Market, Memory, Trading, check_order
 from sptrader.model.orders import Fill, Instruction, Order, Report
 from sptrader.model.ports import Broker, Clock
 from sptrader.runs.order_limits import OrderLimits
 
 
+def _unkept(outcome: Outcome) -> None:
+    """Journal nothing: a replay leads to the same again."""
+
+
 class OrderDesk:
     """What stands between instructions and a broker. Each call returns the reports it led to.
+
+    `keep` journals what a call of the engine led to: before anything of it is sent, and after each answer. `records` are those
+    that were kept before a restart.
 
     `last_price` knows a symbol's last price, its time and its conversion rate; None where it has none. What happens depends on
     the calls and the clock alone.
     """
 
     def __init__(
-        self, broker: Broker, *, clock: Clock, limits: OrderLimits, last_price: Callable[[str], Market | None]
+        self,
+        broker: Broker,
+        *,
+        clock: Clock,
+        limits: OrderLimits,
+        last_price: Callable[[str], Market | None],
+        keep: Callable[[Outcome], None] = _unkept,
+        records: Iterable[Record] = (),
     ) -> None:
         self.broker, self.limits = broker, limits
-        self.engine = Engine(broker, clock=clock)
+        self.engine = Engine(broker, clock=clock, records=records)
+        self._keep = keep
         self.trading: Trading = "active"
         self.latched: Latched | None = None
         self.last_round: KillReport | None = None
@@ -57,10 +73,14 @@ class OrderDesk:
                 return self._told(self.engine.refuse(instruction, verdict.refusal.check.value))
         return self._through(instruction)
 
-    def passed(self) -> list[Report]:
+    def hear(self) -> list[Report]:
+        """Take in what the broker has reported."""
+        return self._told(self.engine.poll())
+
+    def passed(self, *, is_settling: bool = True) -> list[Report]:
         """Do what time asks for, after prices have moved: hear reports, settle what is unknown, flatten what must not stay."""
         reports = self._told(self.engine.poll())
-        if self.engine.has_doubts:
+        if is_settling and self.engine.has_doubts:
             settled = self.engine.settle()
             reports += [*self._told(settled), *self._sent(settled)]
         if self.is_flattening:
@@ -102,7 +122,15 @@ class OrderDesk:
     def _sent(self, outcome: Outcome) -> list[Report]:
         return self._told(self.engine.send(outcome.to_send))
 
+    def recover(self, missed: Iterable[Report]) -> list[Report]:
+        """Take up after a restart: what was being sent is unknown, what happened meanwhile is heard from the broker's history."""
+        for record in self.engine.records.values():
+            for fill in record.life.fills:
+                self._guard.see(fill, record)
+        return [*self._told(self.engine.recover()), *self._told(self.engine.hear(missed))]
+
     def _told(self, outcome: Outcome) -> list[Report]:
+        self._keep(outcome)
         self.counters["odd"] += len(outcome.oddities)
         for report in outcome.reports:
             if isinstance(report, Fill):

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
-from sptrader.execution.engine import Record
 from sptrader.execution.lifecycle import Life, after
 from sptrader.execution.reconcile import Evidence, Expected, Policy, Reconciliation, reconcile
+from sptrader.execution.record import Record
 from sptrader.model.ids import ADOPTED, KILL_ORDER
 from sptrader.model.messages import BrokerEvidence, EvidenceRequest, Reconciled
 from sptrader.model.orders import Fill, OpenOrder, OrderUpdate, Side

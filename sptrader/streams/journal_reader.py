@@ -89,6 +89,10 @@ class JournalReader:
         row = next(iter(self._rows("SELECT body FROM state WHERE name = ?", name)), None)
         return None if row is None else cast(bytes, row[0])
 
+    def states(self, prefix: str) -> dict[str, bytes]:
+        """Return the state blobs whose names begin with `prefix`, by name."""
+        return dict(self._rows("SELECT name, body FROM state WHERE substr(name, 1, ?) = ?", len(prefix), prefix))
+
     def inputs(self, *, after: int = 0) -> list[Input]:
         """Return the entries that were acted on, in that order, from behind the sequence number `after`."""
         rows = self._rows("SELECT seq, stream, stream_id, field, body FROM inputs WHERE seq > ? ORDER BY seq", after)

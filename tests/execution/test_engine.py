@@ -8,10 +8,11 @@ import pytest
 
 from sptrader.clock import ReplayClock
 from sptrader.errors import BrokerError, BrokerTimeout
-from sptrader.execution.engine import Engine, Outcome
+from sptrader.execution.engine import Engine
 from sptrader.execution.faults import Faults
 from sptrader.execution.lifecycle import Anomaly
 from sptrader.execution.paper import PaperBroker
+from sptrader.execution.record import Outcome
 from sptrader.model.orders import Decided, Instruction, Order, OrderStatus
 from tests.execution.desk import INSTRUMENTS, START_NS, Desk, amend, cancel, desk, order, words
 

@@ -8,8 +8,9 @@ import pytest
 
 from sptrader.clock import ReplayClock
 from sptrader.errors import BrokerError
-from sptrader.execution.engine import Engine, Record
+from sptrader.execution.engine import Engine
 from sptrader.execution.reconcile import Case, Expected, Policy, Reconciliation, gather, reconcile
+from sptrader.execution.record import Record
 from tests.execution.desk import START_NS, Desk, cancel, desk, order
 
 

@@ -13,10 +13,11 @@ from random import Random
 import msgspec
 import pytest
 
-from sptrader.execution.engine import Engine, Outcome, Record
+from sptrader.execution.engine import Engine
 from sptrader.execution.faults import Faults
 from sptrader.execution.lifecycle import Anomaly
 from sptrader.execution.paper import PaperBroker
+from sptrader.execution.record import Outcome, Record
 from sptrader.execution.valuation import Costs
 from sptrader.model.orders import Fill, Instruction, Matched, Order, OrderUpdate, Report
 from tests.execution.desk import HOUR_NS, INSTRUMENTS, START_NS, Desk, amend, cancel, desk, order

@@ -61,7 +61,7 @@ class ReplayFeed:
         self._clock = LiveClock()
         for symbol, known in self._facts.items():
             streams.set(keys.facts(symbol, known.timeframe), encode_facts(known, (tiers or {}).get(symbol, "")))
-        self._said = {symbol: _last_said(streams, name) for symbol, name in self._names.items()}
+        self._said = {symbol: last_said(streams, name) for symbol, name in self._names.items()}
         self._at = int(np.searchsorted(self._times, min(said for said, _ in self._said.values()), side="right"))
         self._has_ended = all(is_end for _, is_end in self._said.values())
         self._began_s, self._first = self._clock.elapsed_s(), self._at
@@ -142,7 +142,7 @@ def _bars(symbol: str, frame: pd.DataFrame) -> dict[int, BarMessage]:
     return made
 
 
-def _last_said(streams: Streams, name: str) -> tuple[int, bool]:
+def last_said(streams: Streams, name: str) -> tuple[int, bool]:
     """The last time a stream of bars speaks of, and whether it has ended; before all times where it is empty."""
     last = streams.last_id(name)
     if last == "0-0":

@@ -26,11 +26,14 @@ from sptrader.runs.part import Part
 from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
 from sptrader.runs.signal_worker import SignalWorker
+from sptrader.runs.tick_desk import TickDesk
+from sptrader.runs.tick_feed import TickFeed
 from sptrader.streams import keys
 from sptrader.streams.redis import RedisStreams
 
 IDLE_MS = 50  # how long a part waits for something to do
 PUBLISHERS = ("feed", "worker")
+FILLS: Mapping[str, type[ExecutionDesk]] = {"bars": ExecutionDesk, "quotes": TickDesk}
 
 
 @contextmanager
@@ -64,22 +67,35 @@ def make_parts(
     faults: Faults | None = None,
     limits: OrderLimits | None = None,
     adopt: bool = False,
+    ticks: Mapping[str, pd.DataFrame] | None = None,
+    fills: str = "bars",
 ) -> list[Part]:
-    """Make the parts named by `roles`: `feed` (of `frames`), `worker`, `execution`, `orchestrator`.
+    """Make the parts named by `roles`: `feed` (of `frames`, or of `ticks`), `worker`, `execution`, `orchestrator`.
 
-    `faults` are what the paper broker does wrong, `limits` go before those of the strategy's `live:` section.
+    `fills` says what orders meet: closed `bars`, or `quotes`, which only a feed of ticks publishes. `faults` are what the
+    paper broker does wrong, `limits` go before those of the strategy's `live:` section.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if fills not in FILLS:
+        raise RunError(f"fills was '{fills}'; allowed are {', '.join(FILLS)}.", key="fills", value=fills)
     makers: dict[str, Callable[[], Part]] = {
-        "feed": lambda: ReplayFeed(streams, frames or {}, speed=speed),
+        "feed": lambda: (
+            ReplayFeed(streams, frames or {}, speed=speed) if ticks is None else _tick_feed(streams, live, ticks, speed)
+        ),
         "worker": lambda: SignalWorker(streams, live),
-        "execution": lambda: ExecutionDesk(streams, live, folder, faults=faults, limits=limits),
+        "execution": lambda: FILLS[fills](streams, live, folder, faults=faults, limits=limits),
         "orchestrator": lambda: OrchestratorDesk(streams, live, folder, adopt=adopt),
     }
     unknown = [role for role in roles if role not in makers]
     if unknown:
         raise RunError(f"part was '{unknown[0]}'; allowed are {', '.join(makers)}.", key="part", value=unknown[0])
     return [makers[role]() for role in roles]
+
+
+def _tick_feed(streams: Streams, live: LiveSetting, ticks: Mapping[str, pd.DataFrame], speed: float) -> TickFeed:
+    setting = live.setting
+    basis = next(iter(setting.facts.values())).basis
+    return TickFeed(streams, ticks, setting.plan.timeframe, basis=basis, speed=speed, instruments=setting.instruments)
 
 
 def work(parts: Sequence[Part], *, stop: threading.Event, progress: Callable[[], None] | None = None) -> bool:

@@ -1,0 +1,188 @@
+"""Tick desk: paper execution at the next quotes, instead of on closed bars; all else is the execution desk's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from sptrader.errors import RunError, StreamError
+from sptrader.execution.faults import Faults
+from sptrader.execution.paper import PaperBroker
+from sptrader.execution.quotes import QuoteVenue
+from sptrader.execution.safety import Market
+from sptrader.execution.valuation import Costs, Valuation
+from sptrader.model.grid import bar_span
+from sptrader.model.instrument import Instrument
+from sptrader.model.ports import Entry, Streams
+from sptrader.model.timeframe import make_timeframe
+from sptrader.runs.execution_desk import ExecutionDesk
+from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.order_limits import OrderLimits
+from sptrader.runs.ticks_to_meet import TicksToMeet
+from sptrader.strategy.plan import Plan
+from sptrader.streams.journal import Step
+
+QUOTES = "quotes"  # the journal's own note: which quotes were met
+MOST = 512  # quotes met in one step
+_Runs = list[tuple[str, int]]
+
+
+class TickDesk(ExecutionDesk):
+    """Paper execution of one account on quotes: an instruction works from the next quote on, and what rests is met between
+    bars. A fill is told when it happens, with its quote's time; `Matched` when all quotes before its bar's end were met.
+
+    The quotes after a bar are met once the orchestrator has decided on it, so that what it decides meets the first of them:
+    that is how a session repeats itself. Nothing is charged over night, and slippage is a fixed one; another plan is refused.
+    Where a third pair converts, it does so at its last quote, in the session's books at its bar's opening.
+    """
+
+    fills = "quotes"
+
+    def __init__(
+        self,
+        streams: Streams,
+        live: LiveSetting,
+        folder: Path,
+        *,
+        faults: Faults | None = None,
+        limits: OrderLimits | None = None,
+    ) -> None:
+        setting = live.setting
+        self._costs = {s: quote_costs(setting.plan, setting.instruments[s]) for s in setting.plan.symbols}
+        if len(set(self._costs.values())) > 1:
+            raise RunError(
+                "execution.slippage is not the same number of price steps in all instruments; on quotes it has to be.",
+                key="execution.slippage",
+            )
+        if setting.nights is not None:
+            raise RunError(
+                "execution.financing is charged on bars only; take it out, or fill on bars (--fills bars).",
+                key="execution.financing",
+            )
+        self.ticks = TicksToMeet(streams, setting.facts, start_ns=setting.start_ns)
+        self._timeframe = make_timeframe(setting.plan.timeframe)
+        super().__init__(streams, live, folder, faults=faults, limits=limits)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What it has counted."""
+        return {**super().counters, **self.ticks.counters}
+
+    def _hear(self) -> bool:
+        return self.ticks.take(self._take_bars)
+
+    def _take_bars(self) -> int | None:
+        self.bars.take(0)
+        time_ns = self.bars.next_ns()
+        return None if time_ns is None else self._end_ns(time_ns)
+
+    def _end_ns(self, time_ns: int) -> int:
+        session = self._live.setting.facts[self._live.plan.symbols[0]].session
+        return bar_span(time_ns, self._timeframe, session).end_ns
+
+    def _before_ns(self) -> float:
+        """The end of the next bars that are to be met; for ever where none are known: no bar has ended then."""
+        time_ns = self.bars.next_ns()
+        return float("inf") if time_ns is None else self._end_ns(time_ns)
+
+    def _may_meet(self) -> bool:
+        before_ns = self._before_ns()
+        if not self._has_been_decided():
+            return False
+        return self.ticks.has_due(before_ns) or self.ticks.until_ns >= before_ns - 1
+
+    def _meet(self, step: Step) -> bool:
+        """Let the orders meet what they may: quotes until the next bars end, then their end."""
+        is_busy = False
+        while self._may_meet():
+            runs = self.ticks.due(self._before_ns(), MOST)
+            if runs:
+                step.add_input(Entry(QUOTES, str(self._clock.now_ns()), {QUOTES: msgspec.json.encode(runs)}))
+                self._meet_quotes(runs, step)
+            else:
+                step.add_input(Entry("met", str(self.bars.next_ns()), {"met": b""}))
+                self._meet_next(step)
+            is_busy = True
+        return is_busy
+
+    def _again(self, entry: Entry, step: Step) -> None:
+        if entry.stream == QUOTES:
+            self._meet_quotes(msgspec.json.decode(entry.fields[QUOTES], type=_Runs), step)
+        else:
+            super()._again(entry, step)
+
+    def _meet_quotes(self, runs: _Runs, step: Step) -> None:
+        desk, broker = self._opened(0)
+        for symbol, n in runs:
+            for _ in range(n):
+                tick = self.ticks.pop(symbol)
+                self._clock.advance_to(tick.time_ns)
+                self._quotes.add_quote(symbol, bid=tick.bid, ask=tick.ask, time_ns=tick.time_ns)
+                broker.meet(tick.time_ns, is_closed=False)
+                self._tell(desk.passed(), step)
+
+    def _meet_next(self, step: Step) -> None:
+        """Say that the bars' quotes were met, all before their end."""
+        time_ns = self.bars.require_next_ns()
+        desk, broker = self._opened(time_ns)
+        self._clock.advance_to(self._end_ns(time_ns))
+        self.bars.met()
+        for symbol in self._live.plan.symbols:
+            has_bar = self.bars.seen_ns(symbol) == time_ns + self.bars.timeframe_ns
+            if has_bar and self.ticks.last_ns.get(symbol, -1) < time_ns:
+                raise StreamError(
+                    f"there is a bar of {symbol} and no quote of it; publish ticks (`sptrader feed FILE --ticks`), or fill on bars "
+                    "(--fills bars).",
+                    key="ticks",
+                    value=symbol,
+                )
+        broker.meet(time_ns)
+        self._tell(desk.passed(), step)
+
+    def _make_broker(self, time_ns: int, traded: dict[str, Instrument]) -> PaperBroker:
+        setting = self._live.setting
+        costs = next(iter(self._costs.values()))
+        self._quotes = QuoteVenue(
+            setting.account,
+            setting.currency,
+            cash=Decimal(repr(setting.cash)),
+            instruments=traded,
+            costs=costs,
+        )
+        self._valuation = Valuation(setting.currency, traded, costs, self._quotes.state.quotes)
+        return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults)
+
+    def _last_price(self, symbol: str) -> Market | None:
+        quote = self._quotes.state.quotes.get(symbol)
+        if quote is None:
+            return None
+        price = (quote.bid + quote.ask) / 2
+        rate = self._valuation.rate(symbol, price)
+        return Market(price=float(price), time_ns=quote.time_ns, rate=float("nan") if rate is None else float(rate))
+
+
+def quote_costs(plan: Plan, known: Instrument) -> Costs:
+    """Return a plan's costs as a venue of quotes charges them; raises `RunError` for slippage that needs a whole bar.
+
+    The spread is the quotes' own.
+    """
+    slippage, fees = plan.execution.slippage, plan.execution.commission
+    if slippage.kind not in ("price", "pips") and slippage.value != 0.0:
+        raise RunError(
+            f"execution.slippage was of kind {slippage.kind}, which needs a whole bar; on quotes allowed are price and pips.",
+            key="execution.slippage",
+            value=slippage.kind,
+        )
+    unit = known.pip if slippage.kind == "pips" else Decimal(1)
+    return Costs(
+        fee_fraction=_exact(fees.fraction),
+        fee_per_lot=_exact(fees.per_lot),
+        fee_minimum=_exact(fees.minimum),
+        slippage_steps=_exact(slippage.value) * Decimal(str(unit)) / known.price_step,
+    )
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(repr(float(value)))

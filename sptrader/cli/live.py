@@ -17,8 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sptrader.cli.backtest import parameters, show, summary
 from sptrader.cli.logs import log_to_stderr
 from sptrader.data.load import load_bars
-from sptrader.errors import BrokerError, RunError
+from sptrader.errors import RunError
 from sptrader.model.ids import PAPER
+from sptrader.model.ports import Broker
 from sptrader.runs.arming import armed_broker, terms
 from sptrader.runs.feed import speed_of
 from sptrader.runs.live import announced_facts, connected
@@ -204,11 +205,12 @@ def follow(
             account=account or loaded.live.account or PAPER,
             max_age_s=max_age,
         )
-        if mode == "live":
-            _refuse_or_arm(setting, arm, tiers)
+        broker = _armed(setting, arm, tiers) if mode == "live" else None
         notes = tuple(f"the bars of {name} are of tier {tier}." for name, tier in tiers.items() if tier != "verified")
         place = folder or session_folder(setting.account, loaded.name)
-        done = work_parts(part, setting, redis_url=url, folder=place, stop=stop, adopt=adopt, warnings=notes)
+        done = work_parts(
+            part, setting, redis_url=url, folder=place, stop=stop, adopt=adopt, warnings=notes, broker=broker
+        )
     if done.run is None:
         _tell_part(part, done.is_over, done.counters, as_json=as_json)
         return
@@ -244,16 +246,10 @@ def _replay(
     _save(done.run, out, done.folder if not done.is_over else None, as_json=as_json)
 
 
-def _refuse_or_arm(setting: LiveSetting, arm: str | None, tiers: dict[str, str]) -> None:
-    """Show what would be traded, then take the broker; sessions of this version trade through paper alone."""
+def _armed(setting: LiveSetting, arm: str | None, tiers: dict[str, str]) -> Broker:
+    """Show what will be traded and with which limits, then take the broker; raises where it may not be."""
     Console(stderr=True).print("\n".join(terms(setting).lines()), highlight=False, markup=False, soft_wrap=True)
-    broker = armed_broker(setting, armed=arm, tiers=tiers)
-    raise BrokerError(
-        f"the broker '{setting.strategy.live.broker}' ({type(broker).__name__}) is known, but the execution desk of this version "
-        "sends orders to the paper broker only; use --mode paper.",
-        key="broker",
-        is_failure=True,
-    )
+    return armed_broker(setting, armed=arm, tiers=tiers)
 
 
 def _bars(

@@ -13,6 +13,8 @@ from sptrader.clock import LiveClock
 from sptrader.data.load import TIER
 from sptrader.errors import RunError
 from sptrader.model.messages import Heartbeat
+from sptrader.model.ports import Broker
+from sptrader.runs.broker_desk import BrokerDesk
 from sptrader.runs.feed import ReplayFeed
 from sptrader.runs.kill_switch import listening
 from sptrader.runs.leftovers import FEED, feed_role, heartbeats, is_fresh, require_new
@@ -20,7 +22,7 @@ from sptrader.runs.live import connected, live_run, make_parts, work
 from sptrader.runs.live_replay import close
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
-from sptrader.runs.part import Pulse
+from sptrader.runs.part import Part, Pulse
 from sptrader.runs.run import Run
 from sptrader.runs.session_file import keep_setting
 from sptrader.runs.sessions import registered, sessions_folder
@@ -57,9 +59,11 @@ def work_parts(
     stop: threading.Event,
     adopt: bool = False,
     warnings: tuple[str, ...] = (),
+    broker: Broker | None = None,
 ) -> Work:
     """Do one part of a session, or `all` but the feed, until the bars end or `stop` is set.
 
+    `broker` takes the orders where one was armed, else the paper broker.
     Raises `RunError` where the server holds another session of the account than the folder.
     """
     if part not in ROLES:
@@ -77,7 +81,7 @@ def work_parts(
         ):
             if "orchestrator" in roles:
                 keep_setting(folder, live)
-            parts = make_parts(roles, streams, live, folder, adopt=adopt)
+            parts = _made(roles, streams, live, folder, adopt=adopt, broker=broker)
             key = StopKey(streams, live.account, stop)
             try:
                 is_over = work(parts, stop=stop, progress=key.look)
@@ -87,6 +91,28 @@ def work_parts(
             finally:
                 close(parts, streams, live.account)
     return Work(run, is_over, folder, {one.role: dict(one.counters) for one in parts})
+
+
+def _made(
+    roles: Sequence[str],
+    streams: RedisStreams,
+    live: LiveSetting,
+    folder: Path,
+    *,
+    adopt: bool,
+    broker: Broker | None,
+) -> list[Part]:
+    if broker is None:
+        return make_parts(roles, streams, live, folder, adopt=adopt)
+    parts: list[Part] = []
+    for role in roles:
+        is_at_broker = role == "execution"
+        parts += (
+            [BrokerDesk(streams, live, folder, broker)]
+            if is_at_broker
+            else make_parts([role], streams, live, folder, adopt=adopt)
+        )
+    return parts
 
 
 def work_feed(

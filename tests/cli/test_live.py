@@ -186,7 +186,6 @@ def test_parts_wait_for_a_feed_and_say_so(capsys, server):
 
 
 LIVE = ["live", "armed.yaml", "--mode", "live", "--wait", "0.2"]
-VERBS = ("submit", "cancel", "amend", "reports", "find_order", "fills", "open_orders", "positions", "account_state")
 
 
 @pytest.fixture
@@ -221,22 +220,55 @@ def test_live_mode_refuses_bars_that_passed_no_checks(capsys, announced):
     assert "the bars of EURUSD are unchecked" in refused(capsys, *LIVE, "--arm", "paper")
 
 
-def test_a_broker_of_a_package_is_asked_for_by_its_name(capsys, announced, tmp_path, monkeypatch):
-    verbs = "\n".join(f"    def {verb}(self, *a, **k): ..." for verb in VERBS)
-    made(
-        tmp_path,
-        monkeypatch,
-        f"class Mine:\n    def __init__(self, account): self.account = account\n{verbs}\n",
-        mine="Mine",
-    )
+EMPTY = """
+import os
+import signal
 
-    code, out, err = told(capsys, *LIVE, "--arm", "paper")
+from sptrader.model.orders import BrokerAccount
 
-    assert (code, out) == (1, "")
-    assert (
-        "the broker 'mine' (Mine) is known, but the execution desk of this version sends orders to the paper broker"
-        in err
-    )
+
+class Mine:
+    # a broker of an empty account: the first question for reports ends the session
+    name, remembers_ids = "mine", True
+
+    def __init__(self, account):
+        self.account = account
+
+    def reports(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    def submit(self, order):
+        raise AssertionError("nothing was to be sent")
+
+    cancel = amend = submit
+
+    def find_order(self, client_order_id):
+        return None
+
+    def fills(self, *, since_ns):
+        return []
+
+    def open_orders(self):
+        return []
+
+    def positions(self):
+        return []
+
+    def account_state(self):
+        return BrokerAccount(account=self.account, currency="USD", balance=1.0, equity=1.0, used_margin=0.0)
+"""
+
+
+def test_an_armed_session_trades_through_the_broker_that_a_package_brings(capsys, announced, tmp_path, monkeypatch):
+    made(tmp_path, monkeypatch, EMPTY, mine="Mine")
+
+    code, out, err = told(capsys, *LIVE, "--arm", "paper", "--folder", "armed")
+
+    assert code == 0, err
+    assert "paper at mine" in err
+    assert "not over; go on with --folder armed" in out
+    assert Path("armed/execution.sqlite").exists()
 
 
 def made(folder, monkeypatch, text, **names):

@@ -30,6 +30,8 @@ from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.runs.prepare import prepare
 from sptrader.runs.run import Run
 from sptrader.runs.stopping import stopping
+from sptrader.runs.tick_feed import bars_of_ticks
+from sptrader.runs.tick_files import are_ticks, ticks_of, work_tick_feed
 from sptrader.strategy.loader import load_strategy
 from sptrader.strategy.strategy import Strategy
 
@@ -52,6 +54,7 @@ Folder = Annotated[
 MaxAge = Annotated[float | None, typer.Option(help="How many seconds old a signal may be when it arrives.")]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take over a session of another version of the strategy.")]
 Wait = Annotated[float, typer.Option(help="How many seconds to wait for a feed.")]
+Fills = Annotated[str | None, typer.Option(help="What replayed ticks fill orders at: quotes, or bars made of them.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log one JSON object a line on standard error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -60,7 +63,8 @@ def live(
     strategy: StrategyName,
     mode: Annotated[str | None, typer.Option(help="paper or live; else the strategy's own.")] = None,
     replay: Annotated[
-        list[str] | None, typer.Option(help="A Parquet file of bars, or a symbol of the catalog; repeated for several.")
+        list[str] | None,
+        typer.Option(help="A Parquet file of bars or ticks, or a symbol of the catalog; repeated for several."),
     ] = None,
     symbol: Symbols = None,
     timeframe: Timeframe = None,
@@ -78,6 +82,7 @@ def live(
     folder: Folder = None,
     adopt: Adopt = False,
     wait: Wait = 30.0,
+    fills: Fills = None,
     arm: Annotated[str | None, typer.Option(help="The account that may trade real money.")] = None,
     out: Annotated[Path, typer.Option(help="Where to save the run's folder.")] = Path("runs"),
     as_json: AsJson = False,
@@ -98,20 +103,22 @@ def live(
             raise RunError(
                 "--part follows a feed; publish the bars with `sptrader feed` instead of --replay.", key="part"
             )
+        ticks = ticks_of(replay, symbol) if are_ticks(replay) else None
+        bars = _bars(loaded, replay, symbol, timeframe, basis) if ticks is None else None
         _replay(
-            _bars(loaded, replay, symbol, timeframe, basis),
+            bars or bars_of_ticks(ticks or {}, timeframe or loaded.market.timeframe or "", basis=basis or "bid"),
             loaded,
             options={"cash": cash, "currency": currency, "start": start, "end": end, "params": parameters(param or [])},
             session={
                 "speed": speed, "account": account or loaded.live.account or PAPER, "max_age_s": max_age,
-                "redis_url": redis_url, "folder": folder, "adopt": adopt,
+                "redis_url": redis_url, "folder": folder, "adopt": adopt, "ticks": ticks, "fills": fills,
             },
             out=out,
             as_json=as_json,
         )  # fmt: skip
         return
-    if basis or end:
-        raise RunError("--basis and --end describe bars to replay; give them with --replay.", key="replay")
+    if basis or end or fills:
+        raise RunError("--basis, --end and --fills are of what is replayed; give them with --replay.", key="replay")
     follow(
         loaded, part=part, mode=chosen, symbol=symbol, timeframe=timeframe, start=start, param=param, cash=cash,
         currency=currency, account=account, max_age=max_age, redis_url=redis_url, folder=folder, adopt=adopt, wait=wait,
@@ -150,6 +157,7 @@ def feed(
     timeframe: Timeframe = None,
     basis: Basis = None,
     speed: Speed = "max",
+    ticks: Annotated[bool, typer.Option("--ticks", help="The files are of ticks: publish them and their bars.")] = False,
     redis_url: RedisUrl = None,
     as_json: AsJson = False,
     log_json: LogJson = False,
@@ -157,9 +165,12 @@ def feed(
     """Publish bars on a stream server, for the sessions there; one that is started again goes on where it was."""
     log_to_stderr(is_json=log_json)
     pace, url = speed_of(speed), _server(redis_url)
-    frames = _bars(None, file, symbol, timeframe, basis)
     with stopping() as stop:
-        done = work_feed(frames, speed=pace, redis_url=url, stop=stop)
+        if ticks:
+            given = ticks_of(file, symbol)
+            done = work_tick_feed(given, timeframe or "", basis=basis or "bid", speed=pace, redis_url=url, stop=stop)
+        else:
+            done = work_feed(_bars(None, file, symbol, timeframe, basis), speed=pace, redis_url=url, stop=stop)
     _tell_part("feed", done.is_over, done.counters, as_json=as_json)
 
 

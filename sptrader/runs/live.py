@@ -27,11 +27,14 @@ from sptrader.runs.provenance import make_provenance
 from sptrader.runs.run import Run
 from sptrader.runs.signal_worker import SignalWorker
 from sptrader.runs.tick_desk import TickDesk
-from sptrader.runs.tick_feed import TickFeed
+from sptrader.runs.tick_feed import SOURCE, TickFeed
 from sptrader.streams import keys
 from sptrader.streams.redis import RedisStreams
 
 IDLE_MS = 50  # how long a part waits for something to do
+ON_QUOTES = (
+    "the fills are at quotes between the bars' times; a backtest of these bars fills by the bars' rules, and differs."
+)
 PUBLISHERS = ("feed", "worker")
 FILLS: Mapping[str, type[ExecutionDesk]] = {"bars": ExecutionDesk, "quotes": TickDesk}
 
@@ -68,28 +71,35 @@ def make_parts(
     limits: OrderLimits | None = None,
     adopt: bool = False,
     ticks: Mapping[str, pd.DataFrame] | None = None,
-    fills: str = "bars",
+    fills: str | None = None,
 ) -> list[Part]:
     """Make the parts named by `roles`: `feed` (of `frames`, or of `ticks`), `worker`, `execution`, `orchestrator`.
 
-    `fills` says what orders meet: closed `bars`, or `quotes`, which only a feed of ticks publishes. `faults` are what the
+    `fills` says what orders meet: closed `bars`, or `quotes`; by default quotes where a feed of ticks makes the bars. `faults` are what the
     paper broker does wrong, `limits` go before those of the strategy's `live:` section.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if fills not in FILLS:
-        raise RunError(f"fills was '{fills}'; allowed are {', '.join(FILLS)}.", key="fills", value=fills)
+    chosen = fills or fills_of(live)
+    if chosen not in FILLS or (chosen == "quotes" and fills_of(live) != "quotes"):
+        allowed = ", ".join(FILLS) if fills_of(live) == "quotes" else "bars, for no ticks come with these bars"
+        raise RunError(f"fills was '{chosen}'; allowed are {allowed}.", key="fills", value=chosen)
     makers: dict[str, Callable[[], Part]] = {
         "feed": lambda: (
             ReplayFeed(streams, frames or {}, speed=speed) if ticks is None else _tick_feed(streams, live, ticks, speed)
         ),
         "worker": lambda: SignalWorker(streams, live),
-        "execution": lambda: FILLS[fills](streams, live, folder, faults=faults, limits=limits),
+        "execution": lambda: FILLS[chosen](streams, live, folder, faults=faults, limits=limits),
         "orchestrator": lambda: OrchestratorDesk(streams, live, folder, adopt=adopt),
     }
     unknown = [role for role in roles if role not in makers]
     if unknown:
         raise RunError(f"part was '{unknown[0]}'; allowed are {', '.join(makers)}.", key="part", value=unknown[0])
     return [makers[role]() for role in roles]
+
+
+def fills_of(live: LiveSetting) -> str:
+    """Return what orders meet where nobody chose: quotes where every instrument's bars are made by a feed of ticks."""
+    return "quotes" if all(one.source == SOURCE for one in live.setting.facts.values()) else "bars"
 
 
 def _tick_feed(streams: Streams, live: LiveSetting, ticks: Mapping[str, pd.DataFrame], speed: float) -> TickFeed:
@@ -152,8 +162,12 @@ def live_run(
     end: str = "",
     warnings: tuple[str, ...] = (),
     trials_of: Sequence[str] = (),
+    fills: str | None = None,
 ) -> Run:
-    """Return what a session made as a run: the same tables as a backtest of the same bars, which ended at `end`."""
+    """Return what a session made as a run, which ended at `end`; filled on bars, with the tables of a backtest of them.
+
+    `fills` is as in `make_parts`. The fill audit holds either way: a feed of ticks gives its bars both sides of all quotes.
+    """
     clock, live = LiveClock(), desk.live
     outcome = desk.outcome()
     setting = live.setting
@@ -174,4 +188,6 @@ def live_run(
         made_at_ns=clock.now_ns(),
     )
     provenance["trials_of"] = list(trials_of)
-    return Run(outcome, config, provenance, strategy=live.strategy, warnings=warnings)
+    on_quotes = (fills or fills_of(live)) == "quotes"
+    notes = (*warnings, ON_QUOTES) if on_quotes else warnings
+    return Run(outcome, config, provenance, strategy=live.strategy, warnings=notes)

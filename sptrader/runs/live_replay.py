@@ -15,10 +15,11 @@ import pandas as pd
 from sptrader.clock import LiveClock
 from sptrader.data.load import TIER, cut
 from sptrader.errors import RunError
-from sptrader.model.bars import times_ns
+from sptrader.model.bars import bars_facts, times_ns
 from sptrader.model.ids import PAPER
 from sptrader.model.period import TimeLike, time_text
 from sptrader.model.ports import Streams
+from sptrader.model.timeframe import make_timeframe
 from sptrader.runs.feed import speed_of
 from sptrader.runs.kill_switch import listening
 from sptrader.runs.leftovers import forget, require_new
@@ -103,14 +104,19 @@ def replay(
     stop: threading.Event,
     progress: Progress | None = None,
     adopt: bool = False,
+    ticks: Mapping[str, pd.DataFrame] | None = None,
+    fills: str | None = None,
 ) -> Replay:
     """Trade what was prepared on paper until its bars end or `stop` is set; a session without a `folder` begins anew.
 
+    `ticks` are replayed in place of the bars, which were made of them (`bars_of_ticks`); `fills` is as in `make_parts`.
     Raises `RunError` where the server holds a session of the account that was not finished.
     """
     began_s = LiveClock().elapsed_s()
     pace = speed_of(speed)
     frames = {symbol: cut(frame, None, ready.end_ns) for symbol, frame in ready.frames.items()}
+    if ticks is not None and ready.end_ns is not None:
+        ticks = {symbol: frame[times_ns(frame) < _ended_ns(frames[symbol])] for symbol, frame in ticks.items()}
     setting = make_live_setting(
         ready.strategy,
         facts_of(frames),
@@ -130,13 +136,17 @@ def replay(
             if is_new:
                 require_new(streams, account)
                 forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames])
+                for symbol in ticks or {}:
+                    streams.delete(keys.ticks(symbol))
             named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
             with (
                 registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)),
                 listening(account, place, lambda: RedisStreams(url)),
             ):
                 keep_setting(place, setting)
-                parts = make_parts(ROLES, streams, setting, place, frames=frames, speed=pace, adopt=adopt)
+                parts = make_parts(
+                    ROLES, streams, setting, place, frames=frames, speed=pace, adopt=adopt, ticks=ticks, fills=fills
+                )
                 desk = _desk(parts)
                 try:
                     watch = _watch(streams, account, stop, desk, _n_times(frames), progress)
@@ -150,6 +160,7 @@ def replay(
                             end=end,
                             warnings=(*ready.notes, *tier_notes(frames)),
                             trials_of=data_of(ready),
+                            fills=fills,
                         )
                 finally:
                     close(parts, streams, account)
@@ -203,6 +214,11 @@ def _desk(parts: Sequence[Part]) -> OrchestratorDesk:
 def _n_times(frames: Mapping[str, pd.DataFrame]) -> int:
     """How many times of the clock the bars of all instruments have together."""
     return len(np.unique(np.concatenate([times_ns(frame) for frame in frames.values()])))
+
+
+def _ended_ns(frame: pd.DataFrame) -> int:
+    """When the last bar of a frame ends, by the length of its timeframe."""
+    return int(times_ns(frame)[-1]) + make_timeframe(bars_facts(frame).timeframe).ns
 
 
 def _new_folder(account: str) -> Path:

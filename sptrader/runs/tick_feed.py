@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sptrader.clock import LiveClock
 from sptrader.errors import RunError, StreamError
 from sptrader.model.aggregate import TICK_BASES, Bar, BarAggregator
-from sptrader.model.bars import BarsFacts, facts
+from sptrader.model.bars import MARKET_COLUMNS, SIDED_COLUMNS, BarsFacts, facts, with_facts
 from sptrader.model.grid import bar_span
 from sptrader.model.instrument import Instrument, instrument
 from sptrader.model.messages import BarMessage, TickMessage
@@ -24,6 +24,7 @@ from sptrader.runs.live_setting import encode_facts
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, encode
 
+SOURCE = "feed of ticks"  # of the bars, as their facts say
 BATCH = 512  # messages published in one round trip
 _FOREVER_NS = 2**62
 Ints = NDArray[np.int64]
@@ -147,6 +148,12 @@ class TickFeed:
             self._counts["bars"] += len(due) - n_ticks
         return bool(due)
 
+    def messages(self) -> Iterator[BarMessage | TickMessage]:
+        """Return what is left to be published, which then never is."""
+        while self._next is not None:
+            yield self._next.message
+            self._next = next(self._messages, None)
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -239,6 +246,33 @@ class TickFeed:
             )
 
 
+def bars_of_ticks(
+    ticks: Mapping[str, pd.DataFrame],
+    timeframe: str,
+    *,
+    basis: str = "bid",
+    instruments: Mapping[str, Instrument] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the bars that a feed of `ticks` publishes, by symbol, with their facts and both sides."""
+    from sptrader.streams.memory import MemoryStreams
+
+    streams = MemoryStreams()
+    feed = TickFeed(streams, ticks, timeframe, basis=basis, instruments=instruments)
+    made: dict[str, list[BarMessage]] = {symbol: [] for symbol in feed.facts}
+    for one in feed.messages():
+        if isinstance(one, BarMessage) and one.kind == "bar":
+            made[one.symbol].append(one)
+    return {symbol: with_facts(_frame(bars), feed.facts[symbol]) for symbol, bars in made.items()}
+
+
+def _frame(bars: list[BarMessage]) -> pd.DataFrame:
+    columns = {name: [getattr(bar, name) for bar in bars] for name in MARKET_COLUMNS}
+    sides = np.array([bar.sides for bar in bars], np.float64).reshape(-1, len(SIDED_COLUMNS))
+    index = pd.DatetimeIndex(np.array([bar.time_ns for bar in bars], "datetime64[ns]"), tz="UTC", name="time")
+    frame = pd.DataFrame(columns, index=index, dtype=np.float64)
+    return frame.assign(**{name: sides[:, k] for k, name in enumerate(SIDED_COLUMNS)})
+
+
 def tick_facts(
     ticks: Mapping[str, pd.DataFrame], instruments: Mapping[str, Instrument], timeframe: str, basis: str
 ) -> dict[str, BarsFacts]:
@@ -252,7 +286,7 @@ def tick_facts(
             timeframe=name,
             basis=basis,
             session=facts(ticks[symbol]).get("session") or instruments[symbol].session,
-            source="ticks",
+            source=SOURCE,
         )
         for symbol in sorted(ticks)
     }

@@ -157,7 +157,9 @@ def feed(
     timeframe: Timeframe = None,
     basis: Basis = None,
     speed: Speed = "max",
-    ticks: Annotated[bool, typer.Option("--ticks", help="The files are of ticks: publish them and their bars.")] = False,
+    ticks: Annotated[
+        bool, typer.Option("--ticks", help="The files are of ticks: publish them and their bars.")
+    ] = False,
     redis_url: RedisUrl = None,
     as_json: AsJson = False,
     log_json: LogJson = False,

@@ -27,6 +27,7 @@ from sptrader.runs.live_part import session_folder, work_feed, work_parts
 from sptrader.runs.live_replay import replay as run_replay
 from sptrader.runs.live_setting import MODES, LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
+from sptrader.runs.paper_faults import faults_of
 from sptrader.runs.prepare import prepare
 from sptrader.runs.run import Run
 from sptrader.runs.stopping import stopping
@@ -83,6 +84,10 @@ def live(
     adopt: Adopt = False,
     wait: Wait = 30.0,
     fills: Fills = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(help="What the paper broker does wrong, as in reject_rate=0.05,seed=7; repeated for several."),
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="The account that may trade real money.")] = None,
     out: Annotated[Path, typer.Option(help="Where to save the run's folder.")] = Path("runs"),
     as_json: AsJson = False,
@@ -112,13 +117,16 @@ def live(
             session={
                 "speed": speed, "account": account or loaded.live.account or PAPER, "max_age_s": max_age,
                 "redis_url": redis_url, "folder": folder, "adopt": adopt, "ticks": ticks, "fills": fills,
+                "faults": faults_of(faults or []),
             },
             out=out,
             as_json=as_json,
         )  # fmt: skip
         return
-    if basis or end or fills:
-        raise RunError("--basis, --end and --fills are of what is replayed; give them with --replay.", key="replay")
+    if basis or end or fills or faults:
+        raise RunError(
+            "--basis, --end, --fills and --faults are of what is replayed; give them with --replay.", key="replay"
+        )
     follow(
         loaded, part=part, mode=chosen, symbol=symbol, timeframe=timeframe, start=start, param=param, cash=cash,
         currency=currency, account=account, max_age=max_age, redis_url=redis_url, folder=folder, adopt=adopt, wait=wait,

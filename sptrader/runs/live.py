@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -163,10 +166,12 @@ def live_run(
     warnings: tuple[str, ...] = (),
     trials_of: Sequence[str] = (),
     fills: str | None = None,
+    faults: Faults | None = None,
 ) -> Run:
     """Return what a session made as a run, which ended at `end`; filled on bars, with the tables of a backtest of them.
 
-    `fills` is as in `make_parts`. The fill audit holds either way: a feed of ticks gives its bars both sides of all quotes.
+    `fills` and `faults` are as in `make_parts`, and part of the run's id. The fill audit holds either way: a feed of ticks
+    gives its bars both sides of all quotes.
     """
     clock, live = LiveClock(), desk.live
     outcome = desk.outcome()
@@ -189,5 +194,9 @@ def live_run(
     )
     provenance["trials_of"] = list(trials_of)
     on_quotes = (fills or fills_of(live)) == "quotes"
+    apart = {"fills": "quotes" if on_quotes else "bars", "faults": asdict(faults or Faults())}
+    if apart != {"fills": "bars", "faults": asdict(Faults())}:  # filled otherwise than a backtest: another id
+        digest = hashlib.sha256(json.dumps([provenance["id"], apart], sort_keys=True).encode()).hexdigest()
+        provenance |= {"id": f"{live.strategy.name}-{digest[:12]}", "execution": apart}
     notes = (*warnings, ON_QUOTES) if on_quotes else warnings
     return Run(outcome, config, provenance, strategy=live.strategy, warnings=notes)

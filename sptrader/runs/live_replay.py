@@ -15,6 +15,7 @@ import pandas as pd
 from sptrader.clock import LiveClock
 from sptrader.data.load import TIER, cut
 from sptrader.errors import RunError
+from sptrader.execution.faults import Faults
 from sptrader.model.bars import bars_facts, times_ns
 from sptrader.model.ids import PAPER
 from sptrader.model.period import TimeLike, time_text
@@ -106,10 +107,11 @@ def replay(
     adopt: bool = False,
     ticks: Mapping[str, pd.DataFrame] | None = None,
     fills: str | None = None,
+    faults: Faults | None = None,
 ) -> Replay:
     """Trade what was prepared on paper until its bars end or `stop` is set; a session without a `folder` begins anew.
 
-    `ticks` are replayed in place of the bars, which were made of them (`bars_of_ticks`); `fills` is as in `make_parts`.
+    `ticks` are replayed in place of the bars, which were made of them (`bars_of_ticks`); `fills` and `faults` are as in `make_parts`.
     Raises `RunError` where the server holds a session of the account that was not finished.
     """
     began_s = LiveClock().elapsed_s()
@@ -145,7 +147,16 @@ def replay(
             ):
                 keep_setting(place, setting)
                 parts = make_parts(
-                    ROLES, streams, setting, place, frames=frames, speed=pace, adopt=adopt, ticks=ticks, fills=fills
+                    ROLES,
+                    streams,
+                    setting,
+                    place,
+                    frames=frames,
+                    speed=pace,
+                    adopt=adopt,
+                    ticks=ticks,
+                    fills=fills,
+                    faults=faults,
                 )
                 desk = _desk(parts)
                 try:
@@ -161,6 +172,7 @@ def replay(
                             warnings=(*ready.notes, *tier_notes(frames)),
                             trials_of=data_of(ready),
                             fills=fills,
+                            faults=faults,
                         )
                 finally:
                     close(parts, streams, account)

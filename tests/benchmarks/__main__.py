@@ -47,11 +47,15 @@ def main() -> None:
             {name: first_results(name, smallest) for name in (OWN, *PEERS)}, cold_result(smallest), min(files)
         )
     lines += _kernel(kernel_speeds(tiled_bars(max(chosen.bars))), max(chosen.bars))
-    lines += ["", *lines_of(notebook_speeds())]
-    lines += ["", *live.lines_of(live.live_speeds())]
-    lines += ["", *page_lines(page_speeds())]
-    lines += ["", *soak_lines(soak(chosen.soak))]
-    chosen.out.write_text("\n".join(lines) + "\n")
+    chosen.out.write_text("\n".join(lines) + "\n")  # what follows may fail for want of a browser
+    for more in (
+        lambda: lines_of(notebook_speeds()),
+        lambda: live.lines_of(live.live_speeds()),
+        lambda: page_lines(page_speeds()),
+        lambda: soak_lines(soak(chosen.soak)),
+    ):
+        lines += ["", *more()]
+        chosen.out.write_text("\n".join(lines) + "\n")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,10 +106,14 @@ class Books(NamedTuple):
     counts: Any
 
 
-def make_books(n_instruments: int, n_bars: int, *, n_rows: int = 4096) -> Books:
-    """Make empty books for `n_bars`, with room for `n_rows` fills and as many orders."""
-    codes = [np.zeros((n_instruments, n_bars), np.uint8) for _ in range(4)]
-    series = [np.empty(n_bars) for _ in range(4)]
+def make_books(
+    n_instruments: int, n_bars: int, *, n_rows: int = 4096, empty: Callable[..., np.ndarray] = np.empty
+) -> Books:
+    """Make empty books for `n_bars`, with room for `n_rows` fills and as many orders; `empty(shape, dtype)` gives the memory."""
+    codes = [empty((n_instruments, n_bars), np.uint8) for _ in range(4)]
+    for code in codes:
+        code.fill(0)
+    series = [empty((n_bars,), np.float64) for _ in range(4)]
     return Books(
         equity=series[0],
         cash=series[1],
@@ -118,8 +123,8 @@ def make_books(n_instruments: int, n_bars: int, *, n_rows: int = 4096) -> Books:
         outcome=codes[1],
         reason=codes[2],
         cap=codes[3],
-        fills=np.empty((n_rows, FILL_COLUMNS)),
-        orders=np.empty((n_rows, ORDER_COLUMNS)),
+        fills=empty((n_rows, FILL_COLUMNS), np.float64),
+        orders=empty((n_rows, ORDER_COLUMNS), np.float64),
         counts=np.zeros(2, np.int64),
     )
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
-from sptrader.kernel.market import FILL_COLUMNS, ORDER_COLUMNS, Books, Orders
+from sptrader.kernel.market import Books, Orders, make_books
 from sptrader.kernel.state import LONG_ENTRY, SHORT_ENTRY
 from sptrader.model.bars import times_ns
 from sptrader.model.instrument import Instrument
@@ -122,23 +122,7 @@ def _empty_books(n_instruments: int, n_bars: int, orders: Orders) -> Books:
     """Books with room for the fills and orders that the entries asked for lead to: at most two of each."""
     n_asked = int(np.count_nonzero(orders.signal & np.uint8(LONG_ENTRY | SHORT_ENTRY)))
     n_rows = min(2 * n_asked, _MOST_ROWS) + 8 * n_instruments
-    codes = [warm_array((n_instruments, n_bars), np.uint8) for _ in range(4)]
-    for code in codes:
-        code.fill(0)
-    series = [warm_array((n_bars,)) for _ in range(4)]
-    return Books(
-        equity=series[0],
-        cash=series[1],
-        margin=series[2],
-        drawdown=series[3],
-        action=codes[0],
-        outcome=codes[1],
-        reason=codes[2],
-        cap=codes[3],
-        fills=warm_array((n_rows, FILL_COLUMNS)),
-        orders=warm_array((n_rows, ORDER_COLUMNS)),
-        counts=np.zeros(2, np.int64),
-    )
+    return make_books(n_instruments, n_bars, n_rows=n_rows, empty=warm_array)
 
 
 def _longer(rows: Floats) -> Floats:

@@ -51,7 +51,7 @@ def exposures(
     ):
         if code != 0.0:
             before = sum(
-                _net(s, other, code, has_position=not (other == i and is_reversal), has_order=other != i)
+                net_notional(s, other, code, has_position=not (other == i and is_reversal), has_order=other != i)
                 for other in range(len(market.symbols))
             )
             limit = float(s[k.LIMIT_CURRENCY] * s[k.EQUITY])
@@ -67,7 +67,8 @@ def units_allowed(found: tuple[Exposure, ...], unit: float) -> float:
     return math.nan if any(math.isnan(room) for room in rooms) else min(rooms) / unit
 
 
-def _net(s: np.ndarray, i: int, code: float, *, has_position: bool, has_order: bool) -> float:
+def net_notional(s: np.ndarray, i: int, code: float, *, has_position: bool, has_order: bool) -> float:
+    """Return the notional that instrument `i` holds of currency `code`, signed: its position's, its working entry's, or both."""
     at = k.block(i, 1)
     way = 1.0 if s[at + k.BASE_CODE] == code else -1.0 if s[at + k.QUOTE_CODE] == code else 0.0
     margin = math.copysign(s[at + k.MARGIN], s[at + k.QUANTITY]) if has_position and s[at + k.QUANTITY] != 0.0 else 0.0

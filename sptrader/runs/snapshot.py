@@ -9,6 +9,7 @@ from sptrader.kernel import state as k
 from sptrader.orchestrator.between import LIMITS
 from sptrader.orchestrator.session import Session
 from sptrader.runs.live_setting import LiveSetting
+from sptrader.runs.risk_now import risk_now
 
 _TRADING = {k.ACTIVE: "active", k.REDUCING: "reducing", k.HALTED: "halted"}
 
@@ -21,7 +22,8 @@ def snapshot(
     *,
     at_ns: int,
 ) -> dict[str, object]:
-    """Return account, positions, working entries, limits, counters and the last decisions; what is not known is None."""
+    """Return account, positions, working entries, limits with their use, exposure, counters and the last decisions; what is
+    not known is None."""
     s, setting = session.state, live.setting
     body: dict[str, object] = {
         "version": 1,
@@ -47,6 +49,7 @@ def snapshot(
         "positions": [],
         "working": [],
         "limits": {},
+        "risk": {},
     }
     if session.last_ns is None:
         return body
@@ -62,6 +65,7 @@ def snapshot(
         "day_loss": float(1.0 - s[k.EQUITY] / s[k.BASELINE]),
         "fees": float(s[k.FEES]),
         "n_trades": int(s[k.N_TRADES]),
+        "risk": risk_now(session),
         "limits": {name: _finite(s[field]) for name, field in LIMITS.items()},
         "positions": [found for i in range(len(live.plan.symbols)) if (found := _position(session, i))],
         "working": [found for i in range(len(live.plan.symbols)) if (found := _entry(session, i))],

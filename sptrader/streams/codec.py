@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, cast
@@ -59,6 +60,7 @@ MOST_BYTES = 64 * 1024
 _LARGE = {"request": 16 * MOST_BYTES, "evidence": 16 * MOST_BYTES, "reconciled": 16 * MOST_BYTES}  # some 3,000 fills
 _LARGEST = Decimal("1e18")
 _SMALLEST = Decimal("1e-18")
+_LARGEST_FLOAT = int(sys.float_info.max)
 
 Message = (
     BarMessage | TickMessage | ColumnsMessage | Event | PriceUpdate | Command | Heartbeat
@@ -250,6 +252,9 @@ def _check_event(event: Event, where: str) -> None:
         raise _refuse(where, "signal_type", "''", "a word such as 'golden_cross' is required")
     if not 0.0 <= event.strength <= 1.0:
         raise _refuse(where, "strength", event.strength, "0 to 1 is allowed")
+    for name, value in event.metadata.items():
+        if isinstance(value, int) and abs(value) > _LARGEST_FLOAT:
+            raise _refuse(where, f"metadata.{name[:40]}", value, "a number that a float can hold is allowed")
     try:
         event_time_ns(event)
     except StreamError as error:
@@ -289,6 +294,8 @@ def _check_fill(fill: Fill, where: str) -> None:
     _check_decimal("quantity", fill.quantity, where)
     _check_decimal("price", fill.price, where)
     _check_floats(fill, ("fee", "raw_price", "half_spread"), where)
+    if fill.rate is not None and not 0.0 < fill.rate < math.inf:
+        raise _refuse(where, "rate", fill.rate, "a finite number above zero is allowed")
 
 
 def _check_evidence(evidence: BrokerEvidence, where: str) -> None:

@@ -34,7 +34,7 @@ def parse_timestamp(value: int | float | str) -> int:
 
 
 def _of_number(value: int | float) -> int | None:
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):  # an int may be too large to be asked
         return None
     for bound, factor in _UNITS:
         if abs(value) < bound:

@@ -24,7 +24,8 @@ from sptrader.streams.codec import encode
 from sptrader.streams.deadletters import decode_dead_letter
 from sptrader.streams.journal_reader import JournalReader
 from sptrader.streams.memory import MemoryServer, MemoryStreams
-from tests.faults.session import STRATEGY, TABLES, expected_tables
+from tests.busy import busy
+from tests.faults.session import TABLES, expected_tables
 
 BARS = 120
 ROLES = ["feed", "worker", "execution", "orchestrator"]
@@ -49,6 +50,10 @@ HOSTILE = {
         {"signal": b'{"timestamp": 1, "signal_name": "cross", "signal_type": "golden_cross", "strength": 7, "metadata": '
                    b'{"symbol": "EURUSD"}}'},
         {"columns": b'{"message": "columns", "version": 99, "plan": "p"}'},
+        {"signal": b'{"timestamp": 1' + b"0" * 400 + b', "signal_name": "cross", "signal_type": "golden_cross", '
+                   b'"strength": 1, "metadata": {"symbol": "EURUSD"}}'},
+        {"signal": b'{"timestamp": 1, "signal_name": "cross", "signal_type": "golden_cross", "strength": 1, '
+                   b'"metadata": {"symbol": "EURUSD", "gap": 1' + b"0" * 400 + b"}}"},
         encode(FILL), encode(BAR), encode(ORDER), encode(Matched(time_ns=0)),
     ],
     keys.fills(PAPER): [
@@ -69,7 +74,7 @@ HOSTILE = {
 @pytest.fixture
 def live(tmp_path: Path) -> LiveSetting:
     path = tmp_path / "busy.yaml"
-    path.write_text(STRATEGY)
+    path.write_text(busy())
     return make_live_setting(path, facts_of(frames()), cash=100_000, currency="USD", max_age_s=7200)
 
 

@@ -266,6 +266,7 @@ def changed(message: object, /, **changes: object) -> bytes:
         ("signal", event(metadata="EURUSD"), "`$.metadata`"),
         ("signal", event(signal_type=""), "signal_type"),
         ("signal", event(timestamp="2017-03-06T10:00:00"), "with its zone"),
+        ("signal", event(metadata={"symbol": "EURUSD", "gap": 10**400}), "metadata.gap"),
         ("signal", b'{"signal_name":"x"}', "missing required field `timestamp`"),
         ("signal", b"[" * 60_000, "Expected `object`"),
         ("signal", b'{"metadata":' + b'{"a":' * 10_000, "nested too deep"),
@@ -383,7 +384,7 @@ def test_an_events_nanoseconds_are_kept():
     assert event_time_ns(Event(**EVENT | {"timestamp": 1488794400.1})) % 10**9 == 100_000_000
 
 
-@pytest.mark.parametrize("timestamp", ["yesterday", "2017-02-30T10:00:00Z", "1488794400", "", 2**63, -(2**70)])
+@pytest.mark.parametrize("timestamp", ["yesterday", "2017-02-30T10:00:00Z", "1488794400", "", 2**63, -(2**70), 10**400])
 def test_what_is_no_time_is_refused(timestamp):
     with pytest.raises(StreamError, match="time"):
         decode({"signal": event(timestamp=timestamp)})

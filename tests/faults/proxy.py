@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import threading
@@ -49,7 +50,7 @@ class BadLine:
     def _carry(
         self, source: socket.socket, to: socket.socket, ends: tuple[socket.socket, ...], left: list[int]
     ) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the other direction, or a process that died, may have cut it
             while data := source.recv(65_536):
                 with self._turn:
                     wait, is_cut = self._chance.uniform(0.0, self.delay_s), self._chance.randrange(self.every) == 0
@@ -59,13 +60,9 @@ class BadLine:
                 to.sendall(data[:part] if is_cut else data)
                 if is_cut:
                     break
-        except OSError:
-            pass  # the other direction has cut it
         for end in ends:
-            try:
+            with contextlib.suppress(OSError):  # it is cut already
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # it is cut already
         with self._turn:
             left[0] -= 1
             if left[0] == 0:

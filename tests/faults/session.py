@@ -29,33 +29,12 @@ from sptrader.streams.codec import decode
 from sptrader.streams.embedded import EmbeddedServer
 from sptrader.streams.journal_reader import JournalReader
 from sptrader.streams.redis import RedisStreams
+from tests.busy import busy
 
 ROLES = ("feed", "worker", "execution", "orchestrator")
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 PATIENCE = {"attempts": 400, "first_wait_s": 0.02, "longest_wait_s": 0.1, "most_s": 120.0, "answer_s": 5.0}
 IS_LONG = bool(os.environ.get("SPTRADER_FAULTS"))
-STRATEGY = """
-name: busy
-version: 1.0.0
-market: {symbols: [EURUSD], timeframe: 1h}
-indicators:
-  fast_ma: {type: ema, period: 3}
-  slow_ma: {type: ema, period: 7}
-  atr: {type: atr, period: 5}
-signals:
-  cross: {type: ma_crossover, fast: fast_ma, slow: slow_ma}
-entry:
-  long: {when: {signal: cross, type: golden_cross}, order: {type: limit, price: close - 0.1 * atr, expires: 3 bars}}
-  short: {when: {signal: cross, type: death_cross}}
-exit:
-  long: {when: {signal: cross, type: death_cross}}
-  short: {when: {signal: cross, type: golden_cross}}
-  stop_loss: 1.5 * atr
-  take_profit: 2 * atr
-sizing: {method: risk, value: 1%}
-execution: {spread: 1 pips, commission: {per_lot: 3}}
-backtest: {cash: 100000, currency: USD}
-"""
 
 
 class PartServer:
@@ -63,7 +42,7 @@ class PartServer:
 
     def __init__(self, folder: Path) -> None:
         self.strategy = folder / "busy.yaml"
-        self.strategy.write_text(STRATEGY)
+        self.strategy.write_text(busy())
         self.log = folder / "parts.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -13,6 +13,7 @@ from sptrader.strategy.loader import read_strategy
 
 MONDAY = "2017-03-06 10:00"
 FLAT = 1.1
+ROWS = [FLAT, FLAT, 1.1010, 1.1020, 1.1020]  # a rise, to buy before
 SECTIONS = {
     "market": "{symbols: [EURUSD], timeframe: 1h}",
     "entry": "{long: {when: {any: [volume == 1, volume == 5]}}, short: {when: {any: [volume == 2, volume == 5]}}}",

@@ -16,30 +16,7 @@ from sptrader.runs.live_setting import LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.runs.order_limits import OrderLimits
 from sptrader.streams.memory import MemoryStreams
-
-STRATEGY = """
-name: busy
-version: 1.0.0
-market: {symbols: [EURUSD], timeframe: 1h}
-indicators:
-  fast_ma: {type: ema, period: 3}
-  slow_ma: {type: ema, period: 7}
-  atr: {type: atr, period: 5}
-signals:
-  cross: {type: ma_crossover, fast: fast_ma, slow: slow_ma}
-entry:
-  long: {when: {signal: cross, type: golden_cross}, order: {type: limit, price: close - 0.1 * atr, expires: 3 bars}}
-  short: {when: {signal: cross, type: death_cross}}
-exit:
-  long: {when: {signal: cross, type: death_cross}}
-  short: {when: {signal: cross, type: golden_cross}}
-  stop_loss: 1.5 * atr
-  take_profit: 2 * atr
-sizing: {method: risk, value: 1%}
-execution: {spread: 1 pips, commission: {per_lot: 3}EXECUTION}
-backtest: {cash: 100000, currency: USD}
-LIVE
-"""
+from tests.busy import busy
 
 
 @dataclass
@@ -75,7 +52,7 @@ def setting(
 ) -> tuple[LiveSetting, dict[str, pd.DataFrame]]:
     """Put a session of the busy strategy together, on the first bars of the sample."""
     path = folder / "busy.yaml"
-    path.write_text(STRATEGY.replace("EXECUTION", execution).replace("LIVE", live))
+    path.write_text(busy(execution=execution, live=live))
     frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[:n_bars]}
     return make_live_setting(path, facts_of(frames), cash=100_000, currency="USD"), frames
 

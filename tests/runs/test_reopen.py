@@ -9,27 +9,7 @@ import sptrader as sp
 from sptrader.data.parquet import save_bars
 from sptrader.errors import SptraderError
 from sptrader.runs.store import TABLES
-from tests.orchestrator.tiny import FLAT, bars, rules, text_of
-
-ROWS = [FLAT, FLAT, 1.1010, 1.1020, 1.1020]
-MAKE = "import sptrader as sp, sys; sp.backtest('ma_crossover', sp.sample('EURUSD', '1h')).save(sys.argv[1])"
-
-
-@pytest.fixture(scope="module")
-def year():
-    return sp.backtest("ma_crossover", sp.sample("EURUSD", "1h"))
-
-
-@pytest.fixture(scope="module")
-def folder(year, tmp_path_factory):
-    return year.save(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "tiny.yaml"
-    path.write_text(text_of(indicators="{mean: {type: sma, period: 2}}"))
-    return sp.backtest(path, bars(ROWS, [1, 0, 3])).save(tmp_path / "runs")
+from tests.orchestrator.tiny import FLAT, ROWS, bars, rules
 
 
 def test_loaded_run_is_the_run(folder, year):

@@ -11,27 +11,9 @@ import pytest
 import sptrader as sp
 from sptrader.errors import RunError
 from sptrader.runs.store import TABLES, saved_runs
-from tests.orchestrator.tiny import FLAT, bars, rules, text_of
+from tests.orchestrator.tiny import FLAT, ROWS, bars, rules, text_of
 
-ROWS = [FLAT, FLAT, 1.1010, 1.1020, 1.1020]
 MAKE = "import sptrader as sp, sys; sp.backtest('ma_crossover', sp.sample('EURUSD', '1h')).save(sys.argv[1])"
-
-
-@pytest.fixture(scope="module")
-def year():
-    return sp.backtest("ma_crossover", sp.sample("EURUSD", "1h"))
-
-
-@pytest.fixture(scope="module")
-def folder(year, tmp_path_factory):
-    return year.save(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "tiny.yaml"
-    path.write_text(text_of(indicators="{mean: {type: sma, period: 2}}"))
-    return sp.backtest(path, bars(ROWS, [1, 0, 3])).save(tmp_path / "runs")
 
 
 def test_folder_has_what_the_product_promises(folder, year):

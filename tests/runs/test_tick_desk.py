@@ -16,7 +16,8 @@ from sptrader.runs.live import connected, live_run, make_parts
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.memory import MemoryStreams
-from tests.runs.ticks_session import STRATEGY, close, desks, hours, parts, run, setting
+from tests.busy import quick
+from tests.runs.ticks_session import close, desks, hours, parts, run, setting
 
 MINUTE_NS = 60 * 10**9
 
@@ -148,7 +149,7 @@ def test_a_restart_in_the_middle_gives_the_same_fills(
 
 
 def test_what_quotes_cannot_charge_is_refused(ticks: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    live = setting(tmp_path, ticks, text=STRATEGY.replace("slippage: 0.1 pips", "slippage: 10% of range"))
+    live = setting(tmp_path, ticks, text=quick(slippage="10% of range"))
     with pytest.raises(RunError, match="needs a whole bar"):
         parts(MemoryStreams(), live, tmp_path / "session", ticks)
 

@@ -14,7 +14,8 @@ from sptrader.runs.prepare import prepare
 from sptrader.runs.run import Run
 from sptrader.runs.tick_feed import bars_of_ticks
 from sptrader.runs.tick_files import are_ticks, ticks_of
-from tests.runs.ticks_session import STRATEGY, hours
+from tests.busy import quick
+from tests.runs.ticks_session import hours
 
 SAMPLE = Path(__file__).parents[2] / "sptrader/data/samples/EURUSD-1h.parquet"
 
@@ -23,7 +24,7 @@ def replayed(folder: Path, file: Path, fills: str | None) -> Run:
     assert are_ticks([str(file)])
     ticks = ticks_of([str(file)], ["EURUSD"])
     path = folder / "quick.yaml"
-    path.write_text(STRATEGY)
+    path.write_text(quick())
     ready = prepare(path, bars_of_ticks(ticks, "1m")["EURUSD"], end="2025-03-20 13:30")
     done = replay(ready, stop=threading.Event(), folder=folder / str(fills), ticks=ticks, fills=fills)
     assert done.is_over
@@ -59,7 +60,7 @@ def test_files_of_both_kinds_and_ticks_of_nothing_known_are_refused(file: Path) 
 
 def test_quotes_cannot_fill_where_there_are_only_bars(tmp_path: Path) -> None:
     path = tmp_path / "quick.yaml"
-    path.write_text(STRATEGY)
+    path.write_text(quick())
     ready = prepare(path, _as_file(bars_of_ticks({"EURUSD": hours()}, "1m")["EURUSD"]))
     with pytest.raises(RunError, match="no ticks come"):
         replay(ready, stop=threading.Event(), folder=tmp_path / "session", fills="quotes")

@@ -13,7 +13,7 @@ from sptrader.plots.decimate import frame_times
 from sptrader.runs.reported import Floats, ReportedRun
 
 # what decisions and trades say when a limit bound: decision reasons and caps, exit reasons
-_BOUND: Mapping[str, tuple[str, ...]] = {
+BOUND: Mapping[str, tuple[str, ...]] = {
     "max_drawdown": ("trading_halted", "risk_halt"),
     "daily_loss_limit": ("day_halted", "daily_loss"),
     "max_positions": ("no_free_slot",),
@@ -130,7 +130,7 @@ def _openings(run: ReportedRun, times: pd.DatetimeIndex, marks: Floats) -> pd.Da
 
 def _bound(run: ReportedRun, name: str) -> int:
     """How often a limit refused, cut or closed."""
-    words = _BOUND[name]
+    words = BOUND[name]
     found = (
         run.decisions["reason"].astype(str).isin(words).sum() + run.trades["exit_reason"].astype(str).isin(words).sum()
     )

@@ -14,8 +14,9 @@ from sptrader.views.header import Header
 from sptrader.views.live_feed import LiveFeed
 from sptrader.views.live_monitor_chart import LATE_S, trading_word
 from sptrader.views.live_session import LiveSession, account_of, not_available
-from sptrader.views.live_session_account import LiveOrders, LiveRisk
+from sptrader.views.live_session_account import LiveOrders
 from sptrader.views.live_session_controls import SessionControls
+from sptrader.views.live_session_risk import LiveRisk
 from sptrader.views.live_session_tabs import LiveFlow, LivePerformance, LiveSignals, LiveSystem, LiveTab
 
 TAB_S = 0.5
@@ -47,7 +48,7 @@ class LivePage:
             "Performance": self._performance,
             "Signals": LiveSignals(desk, self.session),
             "Order flow": LiveFlow(desk),
-            "Risk": LiveRisk(self.controls),
+            "Risk": LiveRisk(desk, self.controls),
             "Orders": LiveOrders(self.controls),
             "System": LiveSystem(self.session),
         }

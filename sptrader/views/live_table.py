@@ -15,10 +15,16 @@ class Table:
     """A grid that is sent again only when its frame has changed."""
 
     def __init__(
-        self, empty: str, frame: Callable[[Follower], pd.DataFrame], *, on_pick: Callable[[int], None] | None = None
+        self,
+        empty: str,
+        frame: Callable[[Follower], pd.DataFrame],
+        *,
+        on_pick: Callable[[int], None] | None = None,
+        signed: tuple[str, ...] = ("unrealised",),
+        percent: tuple[str, ...] = (),
     ) -> None:
         self.view = Grid(empty=empty, on_pick=on_pick)
-        self._frame = frame
+        self._frame, self._signed, self._percent = frame, signed, percent
         self._shown: pd.DataFrame | None = None
 
     def look(self, follower: Follower) -> None:
@@ -26,7 +32,7 @@ class Table:
         found = self._frame(follower)
         if self._shown is None or not found.equals(self._shown):
             self._shown = found
-            self.view.show(found, signed=("unrealised",))
+            self.view.show(found, signed=self._signed, percent=self._percent)
 
     def row(self, at: int) -> pd.Series | None:
         """Return a row that is shown."""

@@ -43,7 +43,7 @@ class Risk:
         show(self._all, True)
         uses = risk_use(run)
         self._limits.value = f'<div class="sp-use">{"".join(map(use_html, uses))}</div>'
-        self._alerts.value = _alerts(uses)
+        self._alerts.value = alerts_html(_alerts(uses), none="No limit bound a decision.")
         self._exposure.show(exposure_figure(held_notional(run), run.equity, currency=run.config.currency))
         show(self._together, len(run.bars) > 1)
         if len(run.bars) > 1:
@@ -52,17 +52,30 @@ class Risk:
 
 def use_html(use: LimitUse) -> str:
     """Return a limit as a bar: what it is, how much of it was used, and the numbers."""
-    share = use.share
-    tone = "hit" if use.bound or share >= 1.0 else "near" if share >= _NEAR else ""
+    share, tone = use.share, tone_of(use)
+    word = {"hit": " · bound" if use.bound else " · reached", "near": " · near"}.get(tone, "")
     limit = "no limit" if math.isinf(use.limit) else f"of {_amount(use, use.limit)}"
-    bound = f", bound {use.bound}×" if use.bound else ""
+    word += f" {use.bound:,} times" if use.bound else ""
     width = 0.0 if math.isnan(share) else min(100.0, 100.0 * share)
     when = "" if use.at is None else f" on {use.at:%Y-%m-%d %H:%M}"
     return (
         f'<span title="{escape(use.meaning)}">{escape(use.name.replace("_", " "))}</span>'
         f'<div class="sp-bar {tone}" title="{escape(use.meaning)}{when}"><i style="width:{width:.1f}%"></i></div>'
-        f'<span class="sp-small">{_amount(use, use.used)} {limit}{bound}</span>'
+        f'<span class="sp-small">{_amount(use, use.used)} {limit}{word}</span>'
     )
+
+
+def tone_of(use: LimitUse) -> str:
+    """Return `hit` for a limit that is reached or has bound, `near` from four fifths of it on, else nothing."""
+    return "hit" if use.bound or use.share >= 1.0 else "near" if use.share >= _NEAR else ""
+
+
+def alerts_html(alerts: list[str], *, none: str) -> str:
+    """Return a list of sentences, or what is said when there is none."""
+    if not alerts:
+        return f'<p class="sp-small">{escape(none)}</p>'
+    items = "".join(f"<li>{escape(one)}</li>" for one in alerts)
+    return f'<ul class="sp-alerts" role="status">{items}</ul>'
 
 
 def held_notional(run: Run) -> pd.DataFrame:
@@ -98,12 +111,5 @@ def _amount(use: LimitUse, value: float) -> str:
     return f"{value:,.0f}"
 
 
-def _alerts(uses: list[LimitUse]) -> str:
-    bound = [use for use in uses if use.bound]
-    if not bound:
-        return '<p class="sp-small">No limit bound a decision.</p>'
-    items = "".join(
-        f"<li><b>{escape(use.name.replace('_', ' '))}</b> bound {use.bound:,} decisions or closings</li>"
-        for use in bound
-    )
-    return f'<ul class="sp-small">{items}</ul>'
+def _alerts(uses: list[LimitUse]) -> list[str]:
+    return [f"{use.name.replace('_', ' ')} bound {use.bound:,} decisions or closings." for use in uses if use.bound]

@@ -12,7 +12,6 @@ from sptrader.runs.live_follow import Heard, Ring, Seen
 from sptrader.runs.live_process import SessionRequest, command
 from sptrader.strategy.loader import load_strategy
 from sptrader.views.live_session import LiveSession, not_available
-from sptrader.views.live_session_account import live_uses
 from sptrader.views.live_session_tabs import bars_behind, live_flow
 from sptrader.views.orchestrator import Orchestrator
 
@@ -88,7 +87,9 @@ def test_a_paper_session_trades_in_a_process_of_its_own_and_fills_the_tabs(page)
         "execution",
         "orchestrator",
     }
-    assert "max drawdown" in page._live.tabs["Risk"]._uses.value
+    assert "n/a" not in page._live.tabs["Risk"]._uses.value
+    assert page._live.tabs["Risk"]._instruments.view.table["rows"][0][0] == "EURUSD"
+    assert page._live.tabs["Risk"]._currencies.view.table["rows"][0][0] == "EUR"
 
 
 def test_only_one_session_runs_at_a_time(page):
@@ -226,23 +227,6 @@ def test_the_flow_follows_decisions_to_fills():
             ("pause by me", "acted"),
         )
     )
-
-
-def test_limits_show_what_is_used_now():
-    snapshot = {
-        "limits": {"max_drawdown": 0.1, "max_positions": 2.0, "margin_limit": None},
-        "equity": 1000.0,
-        "drawdown": 0.05,
-        "day_loss": -0.01,
-        "used_margin": 250.0,
-        "positions": [{}],
-    }
-
-    uses = {use.name: use for use in live_uses(snapshot)}
-
-    assert uses["max_drawdown"].share == pytest.approx(0.5)
-    assert uses["max_positions"].share == pytest.approx(0.5)
-    assert (uses["daily_loss_limit"].used, uses["margin_limit"].used) == (0.0, 0.25)
 
 
 def test_bars_that_are_not_booked_are_counted_as_lag():

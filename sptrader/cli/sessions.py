@@ -50,7 +50,7 @@ def live_list(as_json: AsJson = False) -> None:
 def live_status(
     account: Account = None, folder: Folder = None, redis_url: RedisUrl = None, as_json: AsJson = False
 ) -> None:
-    """Say how a session is; the exit code is 1 when a part of it is silent."""
+    """Say how a session is; the exit code is 1 when a part of it or its broker is silent."""
     with reached(account, folder=folder, redis_url=redis_url) as place:
         found = health(place)
     if as_json:
@@ -244,12 +244,15 @@ def _state(record: SessionRecord) -> str:
 
 def _show(found: Health) -> None:
     console, now_ns = Console(), LiveClock().now_ns()
-    word = "over" if found.is_over else "well" if found.is_well else f"silent: {', '.join(found.silent)}"
+    silent = ", ".join(found.silent or ("the broker",))
+    word = "over" if found.is_over else "well" if found.is_well else f"silent: {silent}"
     console.print(f"[bold]{found.account}[/bold] {word}", highlight=False)
     for beat in found.parts:
         counted = " ".join(f"{name}={value}" for name, value in beat.counters.items())
         age_s = (now_ns - beat.at_ns) / 1e9
         console.print(f"  {beat.role:13} {beat.host} {beat.pid}, {age_s:.1f} s ago: {counted}", highlight=False)
+        if beat.note:
+            console.print(f"  {'':13} {beat.note}", highlight=False, markup=False)
     told = found.snapshot
     if told is None:
         return

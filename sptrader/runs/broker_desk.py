@@ -6,8 +6,8 @@ was being sent then is unknown until the broker's evidence settles it; what happ
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Mat
 from sptrader.model.ports import Broker, Clock, Entry, Streams
 from sptrader.runs.bars_to_meet import BarsToMeet
 from sptrader.runs.broker_history import missed_reports
+from sptrader.runs.broker_line import Backoff, BrokerLine
 from sptrader.runs.execution_desk import JOURNAL
 from sptrader.runs.inbox import Inbox
 from sptrader.runs.kill_switch import KillSwitch, kill_command
@@ -31,7 +32,7 @@ from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.order_desk import OrderDesk
 from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
-from sptrader.runs.part import Pulse
+from sptrader.runs.part import UNANSWERED, Pulse
 from sptrader.runs.reconciling import shown
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
@@ -44,11 +45,15 @@ TRADING = "trading"
 DECIDED = "decided"
 SETTLE_S = 1.0  # between two questions about what is unknown
 _TRADING: Mapping[str, Trading] = {"pause": "reducing", "reduce_only": "reducing", "resume": "active"}
-_log = logging.getLogger("sptrader.live")
 
 
 class BrokerDesk:
-    """Execution of one account at `broker`, with its journal in `folder`."""
+    """Execution of one account at `broker`, with its journal in `folder`.
+
+    A broker that does not answer, at the start or later, is asked again after `backoff`; meanwhile no instruction is taken and
+    no bar is closed, so that nothing is decided or sent. Once it answers, what was missed comes from its history, and the
+    session compares its books before it trades on.
+    """
 
     role = "execution"
 
@@ -61,6 +66,7 @@ class BrokerDesk:
         *,
         limits: OrderLimits | None = None,
         clock: Clock | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         if broker.account != live.account:
             raise RunError(
@@ -92,6 +98,8 @@ class BrokerDesk:
         self._prices: BarVenue | None = None  # which knows the last closes; no order ever works there
         self._waiting: list[Entry] = []  # that were read, and need an answer of the broker first
         self._next_settle_s = 0.0
+        self._line = BrokerLine(broker.name, backoff or Backoff(), self._watch)
+        self._has_started = False  # and heard what the broker did before
         self.desk = OrderDesk(
             broker,
             clock=self._clock,
@@ -102,7 +110,9 @@ class BrokerDesk:
         )
         trading = self._journal.state(TRADING)
         self.desk.trading = "active" if trading is None else msgspec.json.decode(trading, type=Trading)
-        self._recover()
+        self._see_met_bars()
+        self._attempt(())
+        self._look()
 
     @property
     def is_over(self) -> bool:
@@ -112,48 +122,74 @@ class BrokerDesk:
     @property
     def counters(self) -> dict[str, int]:
         """What it has counted."""
-        return {**self._counts, **self.desk.counters, "unknown": len(self.desk.engine.unknown())}
+        own = {"unknown": len(self.desk.engine.unknown()), UNANSWERED: self._line.n_failed}
+        return {**self._counts, **self.desk.counters, **own}
 
     def step(self, block_ms: int) -> bool:
-        """Look at the kill switch, take instructions, hear the broker, and say which bars are over."""
+        """Look at the kill switch, take instructions, hear the broker, and say which bars are over.
+
+        While the broker is silent it waits for `block_ms` and does nothing else.
+        """
         self._look()
-        entries = self._waiting or self._inbox.read(block_ms)
-        taken: list[Entry] = []
-        try:
-            self._pass()
-            for entry in entries:
-                self._take(entry)
-                taken.append(entry)
-        except BrokerError as error:
-            _log.warning("The broker does not answer: %s", error)
-        self._waiting = entries[len(taken) :]
-        is_busy = self._close_bars() or bool(taken)
+        if not self._line.is_due(is_urgent=self.desk.is_flattening):
+            self._beat()
+            threading.Event().wait(block_ms / 1000)
+            return False
+        entries = self._waiting or (self._inbox.read(block_ms) if self._has_started else [])
+        taken = self._attempt(entries)
+        self._waiting = list(entries[len(taken) :])
+        is_busy = bool(taken)
+        if not self._line.is_silent:
+            is_busy = self._close_bars() or is_busy
         self._send()
         self._inbox.acknowledge(taken)
-        note = "kill switch latched" if self.desk.latched is not None else ""
-        self._pulse.beat(self.counters, note)
+        self._beat()
         return is_busy
 
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
 
-    def _recover(self) -> None:
-        """Take up the orders where the journal has them, and hear what the broker did meanwhile."""
+    def _attempt(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Start where that was not done, hear the broker and do what the entries ask for; return those that are done.
+
+        A broker that does not answer ends it; what was missed until it does is heard by another start.
+        """
+        taken: list[Entry] = []
+        try:
+            if not self._has_started:
+                self._start()
+            self._pass()
+            for entry in entries:
+                self._take(entry)
+                taken.append(entry)
+            self._line.answered()
+        except BrokerError as error:
+            self._has_started = False
+            self._line.failed(error)
+        return taken
+
+    def _see_met_bars(self) -> None:
+        """Know the prices of the bars that were closed before a restart."""
         while self.bars.take(0):
             pass
         while (time_ns := self.bars.next_ns()) is not None and time_ns <= self._met_ns:
             self._see_prices(time_ns)
-        latched = self._switch.look()
-        self.desk.recover(missed_reports(self.desk.broker, self.desk.engine, at_ns=self._clock.now_ns()))
+
+    def _start(self) -> None:
+        """Take up the orders where the journal has them, and hear what the broker did meanwhile. Raises as the broker does."""
+        now_ns = self._clock.now_ns()
+        account = self.desk.broker.account_state()
+        self.desk.recover(missed_reports(self.desk.broker, self.desk.engine, at_ns=now_ns))
         if self._met_ns or self.desk.engine.records:
-            now_ns = self._clock.now_ns()
-            account = self.desk.broker.account_state()
             with self._journal.transaction() as step:
                 step.send(self._stream, f"started:{now_ns}", BrokerEvidence(at_ns=now_ns, account=account))
-        if latched is not None:
-            self._latch(latched)
+        self._has_started = True
         self._send()
+
+    def _beat(self) -> None:
+        notes = ("kill switch latched" if self.desk.latched is not None else "", self._line.note)
+        self._pulse.beat(self.counters, "; ".join(note for note in notes if note))
 
     def _keep(self, outcome: Outcome) -> None:
         """Journal what a call of the engine led to: `sending` stands there before anything is sent."""
@@ -179,7 +215,10 @@ class BrokerDesk:
         if found is None and self.desk.latched is not None:
             self.desk.unlatch()
         elif found is not None and self.desk.latched is None:
-            self._latch(found)
+            try:
+                self._latch(found)
+            except BrokerError as error:  # it is latched, and flattens once the broker answers
+                self._line.failed(error)
 
     def _latch(self, latched: Latched) -> None:
         command = kill_command(latched)

@@ -16,6 +16,7 @@ from sptrader.errors import RunError, did_you_mean
 from sptrader.model.messages import Command, Heartbeat
 from sptrader.model.ports import Streams
 from sptrader.runs.leftovers import heartbeats, is_fresh, read_snapshot
+from sptrader.runs.part import UNANSWERED
 from sptrader.runs.sessions import SessionRecord, find_session, known_sessions, without_password
 from sptrader.runs.stopping import ask_to_stop
 from sptrader.streams import keys
@@ -43,7 +44,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Health:
-    """How a session is: well when its three parts have spoken lately, or when its bars have ended."""
+    """How a session is: well when its three parts have spoken lately and its broker answers, or when its bars have ended."""
 
     account: str
     parts: tuple[Heartbeat, ...]
@@ -57,8 +58,8 @@ class Health:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing that should live is silent."""
-        return self.is_over or not self.silent
+        """Whether nothing that should live is silent, and no broker."""
+        return self.is_over or not (self.silent or any(beat.counters.get(UNANSWERED) for beat in self.parts))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sptrader.streams.codec import encode_body
 
 BEAT_S = 1.0
 EXPIRES_MS = 15_000
+UNANSWERED = "unanswered"  # the count of a heartbeat: how often in a row the broker has not answered
 STALE_S = 6.0  # a process that was silent for longer does not live, or hangs
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from sptrader.execution.engine import Engine
 from sptrader.execution.record import Record
 from sptrader.model.ids import KILL_ORDER
@@ -19,7 +21,6 @@ class Guard:
         self._after_ns = round(after_s * 1e9)
         self._wants: set[str] = set()  # symbols whose entry carried a stop
         self._since: dict[str, int] = {}
-        self._made: dict[str, int] = {}
 
     @property
     def is_watching(self) -> bool:
@@ -42,11 +43,11 @@ class Guard:
         self._since = {symbol: self._since.get(symbol, now_ns) for symbol in sorted(bare)}
         return [held[symbol] for symbol, since in self._since.items() if now_ns - since >= self._after_ns]
 
-    def exit(self, broker: Broker, position: BrokerPosition, *, now_ns: int) -> Order:
-        """Make the market order that closes a position without its stop."""
-        n = self._made[position.symbol] = self._made.get(position.symbol, 0) + 1
+    def exit(self, broker: Broker, engine: Engine, position: BrokerPosition, *, now_ns: int) -> Order:
+        """Make the market order that closes a position without its stop, under an id that no order before it had."""
+        ids = (f"{KILL_ORDER}bare-{broker.account}-{position.symbol}-{n}" for n in count(1))
         return Order(
-            client_order_id=f"{KILL_ORDER}bare-{broker.account}-{position.symbol}-{n}",
+            client_order_id=next(one for one in ids if engine.record(one) is None),
             symbol=position.symbol,
             side="sell" if position.quantity > 0 else "buy",
             quantity=abs(position.quantity),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from sptrader.errors import BrokerError
-from sptrader.model.orders import Order
+from sptrader.execution.record import Record
+from sptrader.model.ids import KILL_ORDER
+from sptrader.model.orders import Order, OrderUpdate
 
 Trading = Literal["active", "reducing", "halted"]
 _MINUTE_NS = 60_000_000_000
@@ -115,6 +117,22 @@ class Verdict(NamedTuple):
 
     refusal: Refusal | None
     memory: Memory
+
+
+def memory_of(records: Iterable[Record]) -> Memory:
+    """Return what the checks remember of the orders of a journal, oldest first: after a restart they bind as before it.
+
+    What a check itself refused was not sent, and the orders of the kill switch and of lost stops are not counted.
+    """
+    codes = {check.value for check in Check}
+    sent = [
+        SentOrder(one.sent_ns, one.client_order_id, one.symbol, one.side, one.order.quantity, one.leg == "entry")
+        for one in records
+        if one.order is not None
+        and not one.client_order_id.startswith(KILL_ORDER)
+        and not (one.stage == "new" and isinstance(one.last, OrderUpdate) and one.last.reason in codes)
+    ]
+    return Memory(tuple(sorted(sent, key=lambda one: (one.at_ns, one.client_order_id))))
 
 
 def check_order(

@@ -9,7 +9,7 @@ from sptrader.execution.engine import Engine
 from sptrader.execution.guard import Guard
 from sptrader.execution.kill import KillReport, Latched, flatten
 from sptrader.execution.record import Outcome, Record
-from sptrader.execution.safety import Market, Memory, Trading, check_order
+from sptrader.execution.safety import Market, Trading, check_order, memory_of
 from sptrader.model.orders import Fill, Instruction, Order, Report
 from sptrader.model.ports import Broker, Clock
 from sptrader.runs.order_limits import OrderLimits
@@ -47,7 +47,7 @@ class OrderDesk:
         self.last_round: KillReport | None = None
         self.counters: Counter[str] = Counter(refused=0, odd=0, flattened=0)
         self._clock, self._last_price = clock, last_price
-        self._memory = Memory()
+        self._memory = memory_of(self.engine.records.values())
         self._guard = Guard(limits.unprotected_after_s)
 
     @property
@@ -112,7 +112,7 @@ class OrderDesk:
             return []
         unprotected = self._guard.unprotected(self.broker, self.engine, now_ns=self._clock.now_ns())
         self.counters["flattened"] += len(unprotected)
-        exits = [self._guard.exit(self.broker, position, now_ns=self._clock.now_ns()) for position in unprotected]
+        exits = [self._guard.exit(self.broker, self.engine, position, now_ns=self._clock.now_ns()) for position in unprotected]
         return [report for order in exits for report in self._through(order)]
 
     def _through(self, instruction: Instruction) -> list[Report]:

@@ -6,10 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as replace_fields
 
 from sptrader.errors import BrokerError
-from sptrader.execution.safety import Check, Limits, Market, Memory, check_order
-from sptrader.model.orders import Order
+from sptrader.execution.lifecycle import Life
+from sptrader.execution.record import Record
+from sptrader.execution.safety import Check, Limits, Market, Memory, SentOrder, check_order, memory_of
+from sptrader.model.orders import Order, OrderUpdate
 from tests.execution.desk import order
 
 S = 1_000_000_000
@@ -142,3 +145,35 @@ def test_memory_keeps_only_the_window():
 
     assert len(memory.sent) == 60
     assert memory.sent[-1].quantity == Decimal(500)
+
+
+def test_after_a_restart_the_checks_remember_what_was_sent_and_nothing_else():
+    def record(order_id: str, sent_s: int, *, reason: str = "", stage: str = "answered", leg: str = "entry") -> Record:
+        made = order(order_id, "buy", 1000, leg=leg)
+        said = OrderUpdate(
+            update_id="u", client_order_id=order_id, symbol="EURUSD", status="rejected", reason=reason, time=0
+        )
+        return Record(
+            client_order_id=order_id, symbol="EURUSD", side="buy", leg=leg, life=Life(quantity=Decimal(1000)),
+            stage=stage, sent_ns=sent_s * S, order=made, last=said if reason else None,
+        )  # fmt: skip
+
+    child = replace_fields(record("child", 12), order=None)
+    records = [
+        record("later", 20, leg="exit"),
+        record("first", 10),
+        record("refused", 11, reason="orders_per_minute", stage="new"),
+        record("turned_down", 13, reason="no margin", stage="new"),  # by the broker: it was sent
+        record("kill-1", 14),
+        child,
+    ]
+    memory = memory_of(records)
+    assert memory.sent == (
+        SentOrder(10 * S, "first", "EURUSD", "buy", Decimal(1000), True),
+        SentOrder(13 * S, "turned_down", "EURUSD", "buy", Decimal(1000), True),
+        SentOrder(20 * S, "later", "EURUSD", "buy", Decimal(1000), False),
+    )
+    # three within the minute that ends at 69 s; two within the one that ends at 70 s
+    three = Limits(None, None, None, 3, None)
+    assert refused(order("next", "buy", 1), memory=memory, limits=three, now_ns=69 * S) is Check.ORDERS_PER_MINUTE
+    assert refused(order("next", "buy", 1), memory=memory, limits=three, now_ns=70 * S) is None

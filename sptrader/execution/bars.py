@@ -257,6 +257,7 @@ class BarVenue:
             half_spread=float(row[m.F_HALF]),
             inside="" if is_closing else _INSIDE[float(row[m.F_INSIDE])],
             is_ambiguous=bool(row[m.F_AMBIGUOUS] > 0.0),
+            rate=float(row[m.F_RATE]) if self._fields(i)[k.RATE_KIND] == k.BY_PAIR else None,
         )
         return [fill, *ended, *(self._made_children(row, i, order_id, time_ns) if not is_closing else ())]
 

@@ -23,7 +23,7 @@ from sptrader.execution.protection import (
     see,
     with_add,
 )
-from sptrader.execution.valuation import Costs, Quote, Valuation, order_fault
+from sptrader.execution.valuation import Costs, LastBar, Quote, Valuation, order_fault
 from sptrader.execution.working import Working, session_end
 from sptrader.model.instrument import Instrument
 from sptrader.model.orders import (
@@ -51,6 +51,7 @@ class QuoteState(msgspec.Struct):
 
     holdings: Holdings
     quotes: dict[str, Quote] = {}
+    bars: dict[str, LastBar] = {}
     waiting: list[Quote] = []
     working: list[Working] = []
     protection: dict[str, Protection] = {}
@@ -73,7 +74,8 @@ class QuoteVenue:
         *,
         cash: Decimal,
         instruments: Mapping[str, Instrument],
-        costs: Costs | None = None,
+        costs: Costs | Mapping[str, Costs] | None = None,
+        pairs: Mapping[str, Instrument] | None = None,
         state: QuoteState | None = None,
     ) -> None:
         if not (cash.is_finite() and cash > 0):
@@ -83,7 +85,9 @@ class QuoteVenue:
         self.state = state or QuoteState(Holdings(cash))
         self._account = account
         self._instruments = dict(instruments)
-        self._terms = Valuation(currency, self._instruments, costs or Costs(), self.state.quotes)
+        charged = costs if isinstance(costs, Mapping) else dict.fromkeys(self._instruments, costs or Costs())
+        self._pairs = {**(pairs or {}), **self._instruments}
+        self.terms = Valuation(currency, self._instruments, charged, self.state.quotes, self.state.bars, self._pairs)
         self._made: list[Report] = []
 
     def add_quote(self, symbol: str, *, bid: float, ask: float, time_ns: int) -> None:
@@ -96,12 +100,16 @@ class QuoteVenue:
         last_ns = max((q.time_ns for q in self.state.waiting if q.symbol == symbol), default=self.state.time_ns)
         if time_ns < last_ns:
             raise DataError(f"quote of '{symbol}' at {time_ns} is older than what was met or quoted, {last_ns}.")
-        step = self._instruments[symbol].price_step if symbol in self._instruments else _UNKNOWN_STEP
+        step = self._pairs[symbol].price_step if symbol in self._pairs else _UNKNOWN_STEP
         low, high = Decimal(repr(float(bid))), Decimal(repr(float(ask)))
         quote = Quote(symbol, time_ns, snapped(low, step, is_up=False), snapped(high, step, is_up=True))
         if quote.bid <= 0:
             raise DataError(f"quote of '{symbol}': bid {bid} is below the price step {step}.")
         self.state.waiting.append(quote)
+
+    def add_bar(self, symbol: str, bar: LastBar) -> None:
+        """Take in a complete bar: what slippage by range or volume goes by from here on."""
+        self.state.bars[symbol] = bar
 
     def place(self, order: Order) -> list[Report]:
         """Accept or reject an order; it works from the next quote on."""
@@ -178,10 +186,10 @@ class QuoteVenue:
         """Return the balance, the equity at the last quotes of the closing side, and used margin."""
         return BrokerAccount(
             account=self._account,
-            currency=self._terms.currency,
+            currency=self.terms.currency,
             balance=float(self.state.holdings.cash),
-            equity=float(self._terms.equity(self.state.holdings)),
-            used_margin=float(self._terms.used_margin(self.state.holdings)),
+            equity=float(self.terms.equity(self.state.holdings)),
+            used_margin=float(self.terms.used_margin(self.state.holdings)),
         )
 
     def _match(self, quote: Quote) -> None:
@@ -242,13 +250,13 @@ class QuoteVenue:
     def _fill_entry(self, working: Working, quote: Quote, raw: Decimal) -> None:
         order, holdings = working.order, self.state.holdings
         is_slipping = working.is_slipping
-        price = self._terms.slipped(order.symbol, order.side, raw) if is_slipping else raw
-        rate = self._terms.rate(order.symbol, price)
+        price = self.terms.slipped(order.symbol, order.side, order.quantity, raw) if is_slipping else raw
+        rate = self.terms.rate(order.symbol, price)
         if rate is None:
             self._end(working, OrderStatus.REJECTED, "rate_unknown")
             return
         needed = order.quantity * price * rate * self._instruments[order.symbol].margin_rate
-        if needed > self._terms.equity(holdings) - self._terms.used_margin(holdings):
+        if needed > self.terms.equity(holdings) - self.terms.used_margin(holdings):
             self._end(working, OrderStatus.REJECTED, "margin_at_fill")
             return
         self.state.working.remove(working)
@@ -287,12 +295,12 @@ class QuoteVenue:
 
     def _fill(self, order: Order, quote: Quote, *, quantity: Decimal, raw: Decimal, is_slipping: bool) -> None:
         """Book a fill of `quantity` at `raw` less what slips, and report it; an order is filled once."""
-        price = self._terms.slipped(order.symbol, order.side, raw) if is_slipping else raw
+        price = self.terms.slipped(order.symbol, order.side, quantity, raw) if is_slipping else raw
         holdings = self.state.holdings
         holding = holdings.held.get(order.symbol)
         # an exit is never refused: where the conversion is not known any more, the last one counts
-        rate = self._terms.rate(order.symbol, price) or (Decimal(1) if holding is None else holding.rate)
-        fee = self._terms.fee(order.symbol, quantity, price=price, rate=rate)
+        rate = self.terms.rate(order.symbol, price) or (Decimal(1) if holding is None else holding.rate)
+        fee = self.terms.fee(order.symbol, quantity, price=price, rate=rate)
         sign = 1 if order.side == "buy" else -1
         is_closing = holdings.quantity(order.symbol) * sign < 0
         holdings.book(order.symbol, sign * quantity, price=price, rate=rate, fee=fee)
@@ -311,6 +319,7 @@ class QuoteVenue:
                 is_closing=is_closing,
                 raw_price=float(raw),
                 half_spread=float((quote.ask - quote.bid) / 2),
+                rate=float(rate) if self.terms.is_converted(order.symbol) else None,
             )
         )
 

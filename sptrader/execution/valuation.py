@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cached_property
 
 import msgspec
 
 from sptrader.errors import BrokerError
 from sptrader.execution.holdings import ZERO, Holdings, snapped
+from sptrader.model.conversion import Step, conversion_path
 from sptrader.model.instrument import Instrument
 from sptrader.model.orders import Order, Side
 
@@ -19,15 +21,19 @@ _PRICES = {"market": (False, False), "limit": (True, False), "stop": (False, Tru
 
 @dataclass(frozen=True)
 class Costs:
-    """What the venue charges: fees as a fraction of notional, by lot and at least (account currency); slippage in price steps.
+    """What the venue charges: fees as a fraction of notional, by lot and at least (account currency), and slippage.
 
-    Market and stop fills slip, limits and targets do not. There is no financing: what is held over night costs nothing.
+    Market and stop fills slip, limits and targets do not: by `slippage_steps` price steps; by a fraction `slippage_range` of
+    the last complete bar's range, high - low of the side that is traded; by `slippage_impact` x price x share^2, the order's
+    share of that bar's volume: 1 at most, and 1 where the volume is unknown.
     """
 
     fee_fraction: Decimal = ZERO
     fee_per_lot: Decimal = ZERO
     fee_minimum: Decimal = ZERO
     slippage_steps: Decimal = ZERO
+    slippage_range: Decimal = ZERO
+    slippage_impact: Decimal = ZERO
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -47,39 +53,73 @@ class Quote(msgspec.Struct, frozen=True):
     ask: Decimal
 
 
+class LastBar(msgspec.Struct, frozen=True):
+    """The last complete bar of a symbol: high - low of bid and of ask, and its volume; None where that is not known."""
+
+    bid_range: Decimal
+    ask_range: Decimal
+    volume: Decimal | None
+
+
 @dataclass(frozen=True)
 class Valuation:
-    """The terms under which a venue values: account currency, instruments, costs; `quotes` are its last ones by symbol."""
+    """The terms under which a venue values: account currency, instruments, and by symbol costs, last quotes and last bars.
+
+    `pairs` are all instruments that are quoted, those that only convert included.
+    """
 
     currency: str
     instruments: Mapping[str, Instrument]
-    costs: Costs
+    costs: Mapping[str, Costs]
     quotes: Mapping[str, Quote]
+    bars: Mapping[str, LastBar]
+    pairs: Mapping[str, Instrument]
 
-    def slipped(self, symbol: str, side: Side, price: Decimal) -> Decimal:
-        """Return what a market order gets at `price`: after slippage, on the step, against it."""
-        step = self.instruments[symbol].price_step
-        slip = self.costs.slippage_steps * step
+    @cached_property
+    def paths(self) -> Mapping[str, tuple[Step, ...] | None]:
+        """Over which other pairs each instrument's quote currency becomes the account's; None where none convert."""
+        pairs = self.pairs.values()
+        return {s: conversion_path(one.quote, self.currency, pairs) for s, one in self.instruments.items()}
+
+    def is_converted(self, symbol: str) -> bool:
+        """Whether other pairs convert the instrument's amounts: it holds the account currency on neither side."""
+        return self.currency not in (self.instruments[symbol].base, self.instruments[symbol].quote)
+
+    def slipped(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return what a market order of `quantity` gets at `price`: after slippage, on the step, against it."""
+        step, slip = self.instruments[symbol].price_step, self._slippage(symbol, side, quantity, price)
         return snapped(price + slip if side == "buy" else price - slip, step, is_up=side == "buy")
+
+    def _slippage(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Decimal:
+        costs, bar = self.costs[symbol], self.bars.get(symbol)
+        slip = costs.slippage_steps * self.instruments[symbol].price_step
+        if bar is not None:
+            slip += costs.slippage_range * (bar.ask_range if side == "buy" else bar.bid_range)
+        volume = None if bar is None else bar.volume
+        share = Decimal(1) if volume is None or volume <= quantity else quantity / volume
+        return slip + costs.slippage_impact * price * share * share
 
     def fee(self, symbol: str, quantity: Decimal, *, price: Decimal, rate: Decimal) -> Decimal:
         """Return the fee of one fill, account currency."""
         lots = quantity / self.instruments[symbol].contract_size
-        fee = self.costs.fee_fraction * quantity * price * rate + self.costs.fee_per_lot * lots
-        return max(fee, self.costs.fee_minimum).quantize(_FEE_STEP, ROUND_HALF_EVEN)
+        costs = self.costs[symbol]
+        fee = costs.fee_fraction * quantity * price * rate + costs.fee_per_lot * lots
+        return max(fee, costs.fee_minimum).quantize(_FEE_STEP, ROUND_HALF_EVEN)
 
     def rate(self, symbol: str, price: Decimal) -> Decimal | None:
-        """Return account currency per quote currency: 1, by the symbol itself, or by the mid of a conversion pair; None unknown."""
-        instrument = self.instruments[symbol]
-        if instrument.quote == self.currency:
+        """Return account currency per quote currency: 1, by the symbol itself, or by the mids of other pairs; None unknown."""
+        if self.instruments[symbol].quote == self.currency:
             return Decimal(1)
-        if instrument.base == self.currency:
+        if self.instruments[symbol].base == self.currency:
             return 1 / price
-        direct = self.quotes.get(instrument.quote + self.currency)
-        if direct is not None:
-            return (direct.bid + direct.ask) / 2
-        inverse = self.quotes.get(self.currency + instrument.quote)
-        return None if inverse is None else 2 / (inverse.bid + inverse.ask)
+        path, rate = self.paths[symbol], Decimal(1)
+        for step in path or ():
+            quote = self.quotes.get(step.symbol)
+            if quote is None:
+                return None
+            twice = quote.bid + quote.ask
+            rate *= 2 / twice if step.is_inverse else twice / 2
+        return rate if path else None
 
     def equity(self, holdings: Holdings) -> Decimal:
         """Return the balance and what the positions have won, marked at the quote of the closing side."""

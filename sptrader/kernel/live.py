@@ -18,6 +18,7 @@ from sptrader.kernel.market import (
     F_INSTRUMENT,
     F_PRICE,
     F_QUANTITY,
+    F_RATE,
     F_RAW,
     F_REASON,
     O_INSTRUMENT,
@@ -94,9 +95,9 @@ def book_bar(market, orders, books, s, t, given, gone):
     """Do all that happens on bar `t` but the matching, which another did: its fills are `given` and the entries that ended
     unfilled `gone`, rows as in the books, in its order: exits first.
 
-    Of a given fill instrument, signed quantity, price, raw price, half spread, fee, reason, ambiguity and IS_INSIDE are read, and
-    F_HELD: 1 where it is a further part of an entry that has filled in part before, and 2 more where its entry was taken off
-    already, so that it leaves the one alone that works now.
+    Of a given fill instrument, signed quantity, price, raw price, half spread, fee, reason, ambiguity and IS_INSIDE are read, F_RATE
+    where it is above 0 (else the bar's own conversion counts), and F_HELD: 1 where it is a further part of an entry that has
+    filled in part before, and 2 more where its entry was taken off already, so that it leaves the one alone that works now.
     """
     a, n = s, market.price.shape[0]
     is_first = open_bar(market.flags[0, t], a)
@@ -139,7 +140,7 @@ def take_fill(fills, counts, i, t, row, a, p):
     p[FILL_PRICE] = price
     p[FILL_RAW] = row[F_RAW]
     p[FILL_HALF] = row[F_HALF]
-    p[FILL_RATE] = rate_at(price, p[RATE_OPEN], p)
+    p[FILL_RATE] = row[F_RATE] if row[F_RATE] > 0.0 else rate_at(price, p[RATE_OPEN], p)
     p[FILL_FEE] = row[F_FEE]
     p[FILL_REASON] = row[F_REASON]
     p[IS_AMBIGUOUS] = row[F_AMBIGUOUS]

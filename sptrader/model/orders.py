@@ -116,6 +116,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `fill_id` is unique within the account; `time` the opening time of the bar (or the quote's time) it happened in. `fee` is in
     account currency. `raw_price` is before slippage and `half_spread` half the spread then, quote currency, where known.
+    `rate` is account currency per quote currency where the venue converted it over other pairs; the books take it from there.
     `reason` is the reason's word. `inside`: the bar came to its price after its open, by a `limit` or by a `stop`.
     """
 
@@ -134,6 +135,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     half_spread: float | None = None
     inside: Literal["", "limit", "stop"] = ""
     is_ambiguous: bool = False
+    rate: float | None = None
     version: int = 1
 
 

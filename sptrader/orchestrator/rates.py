@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.errors import DataError
-from sptrader.model.instrument import CURRENCIES, Instrument
+from sptrader.model.conversion import conversion_path
+from sptrader.model.instrument import Instrument
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -46,11 +46,10 @@ def conversion(instrument: Instrument, currency: str, pairs: Mapping[str, Pair])
         return Rate("is_quote")
     if instrument.base == currency:
         return Rate("is_base")
-    for path in chain([[]], ([c] for c in sorted(_currencies(pairs)))):
-        legs = [instrument.quote, *path, currency]
-        steps = [_leg(a, b, pairs) for a, b in pairwise(legs)]
-        if all(step is not None for step in steps):
-            return _through([step for step in steps if step is not None])
+    known = {pair.instrument.symbol: pair for pair in pairs.values()}
+    path = conversion_path(instrument.quote, currency, [pair.instrument for pair in pairs.values()])
+    if path is not None:
+        return _through([(known[step.symbol], step.is_inverse) for step in path])
     direct, inverse = instrument.quote + currency, currency + instrument.quote
     raise DataError(
         f"{instrument.symbol}: its P&L is in {instrument.quote} and the account in {currency}, but neither {direct} nor "
@@ -58,20 +57,6 @@ def conversion(instrument: Instrument, currency: str, pairs: Mapping[str, Pair])
         key="currency",
         value=direct,
     )
-
-
-def _currencies(pairs: Mapping[str, Pair]) -> set[str]:
-    return {c for p in pairs.values() for c in (p.instrument.base, p.instrument.quote)} | set(CURRENCIES)
-
-
-def _leg(from_: str, to: str, pairs: Mapping[str, Pair]) -> tuple[Pair, bool] | None:
-    """The pair that turns `from_` into `to`, and whether it does so the other way round."""
-    for pair in pairs.values():
-        if (pair.instrument.base, pair.instrument.quote) == (from_, to):
-            return pair, False
-        if (pair.instrument.base, pair.instrument.quote) == (to, from_):
-            return pair, True
-    return None
 
 
 def _through(steps: list[tuple[Pair, bool]]) -> Rate:

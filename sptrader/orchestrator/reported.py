@@ -59,6 +59,7 @@ def _fill_row(fill: Fill, i: int, writer: Writer, half_spreads: Floats) -> Float
     row[m.F_PRICE] = price
     row[m.F_RAW] = price if fill.raw_price is None else fill.raw_price
     row[m.F_HALF] = half_spreads[i] if fill.half_spread is None else fill.half_spread
+    row[m.F_RATE] = 0.0 if fill.rate is None else fill.rate
     row[m.F_FEE] = fill.fee
     row[m.F_REASON] = _fill_code(fill)
     row[m.F_AMBIGUOUS] = float(fill.is_ambiguous)

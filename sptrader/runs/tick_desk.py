@@ -12,7 +12,7 @@ from sptrader.execution.faults import Faults
 from sptrader.execution.paper import PaperBroker
 from sptrader.execution.quotes import QuoteVenue
 from sptrader.execution.safety import Market
-from sptrader.execution.valuation import Costs, Valuation
+from sptrader.execution.valuation import Costs, LastBar
 from sptrader.model.grid import bar_span
 from sptrader.model.instrument import Instrument
 from sptrader.model.ports import Entry, Streams
@@ -34,8 +34,8 @@ class TickDesk(ExecutionDesk):
     bars. A fill is told when it happens, with its quote's time; `Matched` when all quotes before its bar's end were met.
 
     The quotes after a bar are met once the orchestrator has decided on it, so that what it decides meets the first of them:
-    that is how a session repeats itself. Nothing is charged over night, and slippage is a fixed one; another plan is refused.
-    Where a third pair converts, it does so at its last quote, in the session's books at its bar's opening.
+    that is how a session repeats itself. Nothing is charged over night; a plan with financing is refused. Slippage comes on top
+    of the quotes' own spread, see `quote_costs`. Where other pairs convert, they do so at their last quotes, and the fill tells it.
     """
 
     fills = "quotes"
@@ -50,12 +50,6 @@ class TickDesk(ExecutionDesk):
         limits: OrderLimits | None = None,
     ) -> None:
         setting = live.setting
-        self._costs = {s: quote_costs(setting.plan, setting.instruments[s]) for s in setting.plan.symbols}
-        if len(set(self._costs.values())) > 1:
-            raise RunError(
-                "execution.slippage is not the same number of price steps in all instruments; on quotes it has to be.",
-                key="execution.slippage",
-            )
         if setting.nights is not None:
             raise RunError(
                 "execution.financing is charged on bars only; take it out, or fill on bars (--fills bars).",
@@ -131,6 +125,8 @@ class TickDesk(ExecutionDesk):
         self.bars.met()
         for symbol in self._live.plan.symbols:
             has_bar = self.bars.seen_ns(symbol) == time_ns + self.bars.timeframe_ns
+            if has_bar:
+                self._quotes.add_bar(symbol, self._bar(symbol, time_ns))
             if has_bar and self.ticks.last_ns.get(symbol, -1) < time_ns:
                 raise StreamError(
                     f"there is a bar of {symbol} and no quote of it; publish ticks (`sptrader feed FILE --ticks`), or fill on bars "
@@ -141,17 +137,25 @@ class TickDesk(ExecutionDesk):
         broker.meet(time_ns)
         self._tell(desk.passed(), step)
 
+    def _bar(self, symbol: str, time_ns: int) -> LastBar:
+        market, t = self.bars.arrays(time_ns) or (None, 0)
+        if market is None:
+            raise RunError(f"the bar of {symbol} at {time_ns} is not there.", key="bars", is_failure=True)
+        i = self._live.plan.symbols.index(symbol)
+        _, bid_high, bid_low, _, _, ask_high, ask_low, _ = (_exact(value) for value in market.price[i, t])
+        volume = float(market.volume[i, t])
+        return LastBar(bid_high - bid_low, ask_high - ask_low, _exact(volume) if volume > 0.0 else None)
+
     def _make_broker(self, time_ns: int, traded: dict[str, Instrument]) -> PaperBroker:
         setting = self._live.setting
-        costs = next(iter(self._costs.values()))
         self._quotes = QuoteVenue(
             setting.account,
             setting.currency,
             cash=Decimal(repr(setting.cash)),
             instruments=traded,
-            costs=costs,
+            costs={symbol: quote_costs(setting.plan, known) for symbol, known in traded.items()},
+            pairs=setting.instruments,
         )
-        self._valuation = Valuation(setting.currency, traded, costs, self._quotes.state.quotes)
         return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults)
 
     def _last_price(self, symbol: str) -> Market | None:
@@ -159,28 +163,26 @@ class TickDesk(ExecutionDesk):
         if quote is None:
             return None
         price = (quote.bid + quote.ask) / 2
-        rate = self._valuation.rate(symbol, price)
+        rate = self._quotes.terms.rate(symbol, price)
         return Market(price=float(price), time_ns=quote.time_ns, rate=float("nan") if rate is None else float(rate))
 
 
 def quote_costs(plan: Plan, known: Instrument) -> Costs:
-    """Return a plan's costs as a venue of quotes charges them; raises `RunError` for slippage that needs a whole bar.
+    """Return a plan's costs as a venue of quotes charges them for an instrument.
 
-    The spread is the quotes' own.
+    The spread is the quotes' own. Slippage comes on top of it: a fixed one as it is; a share of the range or an impact of
+    the volume by the last complete bar, for the bar of the fill is still open.
     """
     slippage, fees = plan.execution.slippage, plan.execution.commission
-    if slippage.kind not in ("price", "pips") and slippage.value != 0.0:
-        raise RunError(
-            f"execution.slippage was of kind {slippage.kind}, which needs a whole bar; on quotes allowed are price and pips.",
-            key="execution.slippage",
-            value=slippage.kind,
-        )
-    unit = known.pip if slippage.kind == "pips" else Decimal(1)
+    value = _exact(slippage.value)
+    unit = {"price": Decimal(1), "pips": Decimal(str(known.pip))}.get(slippage.kind, Decimal(0))
     return Costs(
         fee_fraction=_exact(fees.fraction),
         fee_per_lot=_exact(fees.per_lot),
         fee_minimum=_exact(fees.minimum),
-        slippage_steps=_exact(slippage.value) * Decimal(str(unit)) / known.price_step,
+        slippage_steps=value * unit / known.price_step,
+        slippage_range=value if slippage.kind == "range_fraction" else Decimal(0),
+        slippage_impact=value if slippage.kind == "volume_share" else Decimal(0),
     )
 
 

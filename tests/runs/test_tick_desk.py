@@ -148,10 +148,23 @@ def test_a_restart_in_the_middle_gives_the_same_fills(
         assert [one.fields for one in streams.history(name)] == [one.fields for one in other.history(name)]
 
 
-def test_what_quotes_cannot_charge_is_refused(ticks: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    live = setting(tmp_path, ticks, text=quick(slippage="10% of range"))
-    with pytest.raises(RunError, match="needs a whole bar"):
-        parts(MemoryStreams(), live, tmp_path / "session", ticks)
+def test_slippage_by_range_goes_by_the_minute_that_was_complete(ticks: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    part = {"EURUSD": ticks["EURUSD"].loc[:"2025-03-20 13:39:59.999"]}
+    streams, live = MemoryStreams(), setting(tmp_path, part, text=quick(slippage="10% of range"))
+    made = parts(streams, live, tmp_path / "session", part)
+    run(made)
+    close(made)
+    quotes = part["EURUSD"]
+    slipped = [one for one in fills(streams) if float(one.price) != one.raw_price]
+    assert len(slipped) > 4
+    for fill in slipped:
+        minute = fill.time // MINUTE_NS * MINUTE_NS
+        before = quotes[quotes.index.asi8 < minute]
+        last = before[before.index.asi8 >= before.index.asi8[-1] // MINUTE_NS * MINUTE_NS]
+        side = last["ask" if fill.side == "buy" else "bid"]
+        slip = 0.1 * (side.max() - side.min())
+        worse = (float(fill.price) - fill.raw_price) * (1 if fill.side == "buy" else -1)
+        assert slip - 1e-9 <= worse < slip + 0.00001 + 1e-9  # rounded against the trader
 
 
 def test_a_session_on_quotes_is_not_gone_on_with_on_bars(ticks: dict[str, pd.DataFrame], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sptrader.errors import StreamError
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import BarMessage, ColumnsMessage, SignalValue
 from sptrader.orchestrator.columns import Columns, indicator_columns, market_columns, signal_columns
-from sptrader.orchestrator.tail import Rows
+from sptrader.orchestrator.pile import Pile, Place
 from sptrader.strategy.expressions import SignalColumns
 from sptrader.strategy.plan import Plan
 
@@ -19,14 +19,18 @@ NO_EVENT = -1.0
 
 
 class Arriving:
-    """The outputs so far, of all instruments. Their names are those of the first message; another set is an error."""
+    """The outputs so far, of all instruments. Their names are those of the first message; another set is an error.
 
-    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+    Outputs that were released lie in files of `place`; without one they are gone.
+    """
+
+    def __init__(self, instruments: Mapping[str, Instrument], place: Place | None = None) -> None:
+        self._place = place
         self._instruments = instruments
         self._indicators: tuple[str, ...] = ()
         self._signals: dict[str, tuple[str, ...]] = {}
         self._types: dict[str, list[str]] = {}
-        self._rows: dict[str, Rows] = {}
+        self._rows: dict[str, Pile[np.float64]] = {}
 
     def check(self, message: ColumnsMessage) -> None:
         """Raise `StreamError` for outputs of other names than those before."""
@@ -51,7 +55,19 @@ class Arriving:
         values = [_number(message.indicators[name]) for name in self._indicators]
         for name in self._signals:
             values += self._signal(name, message.signals[name])
-        self._rows.setdefault(message.bar.symbol, Rows(len(values))).append(message.bar.time_ns, values)
+        if message.bar.symbol not in self._rows:
+            self._rows[message.bar.symbol] = Pile(len(values), np.float64, self._place)
+        self._rows[message.bar.symbol].append(values)
+
+    def release(self, before: Mapping[str, int]) -> None:
+        """Let the outputs on the bars before these rows leave memory, by symbol."""
+        for symbol, held in self._rows.items():
+            held.release(before.get(symbol, 0))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for held in self._rows.values():
+            held.close()
 
     def _signal(self, name: str, found: SignalValue) -> list[float]:
         code = NO_EVENT if found.type is None else float(self.code(name, found.type))
@@ -74,7 +90,7 @@ class Arriving:
         columns = market_columns(frame, self._instruments[symbol])
         width = len(self._indicators) + sum(2 + len(outputs) for outputs in self._signals.values())
         held = self._rows.get(symbol)
-        values = np.empty((0, width)) if held is None else held.values[rows]
+        values = np.empty((0, width)) if held is None else held.part(rows.start, rows.stop)
         for k, name in enumerate(self._indicators):
             columns[name] = np.ascontiguousarray(values[:, k])
         k = len(self._indicators)

@@ -19,6 +19,9 @@ from sptrader.orchestrator.account import entry_order
 from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
+MOST_LEFT = (
+    1_000  # orders, beside those that work, of which it is known what has not filled: late fills are of the last ones
+)
 
 
 class Writer:
@@ -29,8 +32,9 @@ class Writer:
         self.entries: dict[int, str] = {}
         self.exits: dict[int, str] = {}
         self._begun: set[str] = set()  # of those, which have filled in part
-        self._left: dict[str, Decimal] = {}  # of orders that work, what has not filled
-        self._counts: Counter[tuple[str, int, str]] = Counter()
+        self._left: dict[str, Decimal] = {}  # of orders that work or did lately, what has not filled
+        self._counts: Counter[tuple[str, Leg]] = Counter()  # of the orders made on one bar
+        self._counted_ns = 0
 
     def instructions(
         self, rows: Floats, ended: Sequence[int], state: Floats, time_ns: int, decided_ns: int
@@ -96,7 +100,7 @@ class Writer:
                 self.exits.pop(i, None)
             elif i not in self.exits:
                 self.exits[i] = self._id(symbol, time_ns, "exit")
-                self._left[self.exits[i]] = exact(abs(p[k.QUANTITY]))
+                self._sent(self.exits[i], exact(abs(p[k.QUANTITY])))
                 found.append(
                     Order(
                         client_order_id=self.exits[i],
@@ -119,7 +123,7 @@ class Writer:
         symbol, p = self.plan.symbols[i], state[k.block(i, 1) :]
         spec = entry_order(self.plan, 1 if quantity > 0.0 else -1)
         self.entries[i] = self._id(symbol, time_ns, "entry")
-        self._left[self.entries[i]] = exact(abs(quantity))
+        self._sent(self.entries[i], exact(abs(quantity)))
         return Order(
             client_order_id=self.entries[i],
             symbol=symbol,
@@ -138,8 +142,24 @@ class Writer:
             bracket=_bracket(p),
         )
 
+    def _sent(self, order_id: str, quantity: Decimal) -> None:
+        """Know what of an order has not filled, and forget the oldest that no longer work."""
+        self._left[order_id] = quantity
+        working = {*self.entries.values(), *self.exits.values()}
+        while len(self._left) > MOST_LEFT + len(working):
+            oldest = next(one for one in self._left if one not in working)
+            del self._left[oldest]
+            self._begun.discard(oldest)
+
+    @property
+    def n_held(self) -> int:
+        """How many orders it knows."""
+        return len(self._left)
+
     def _id(self, symbol: str, time_ns: int, leg: Leg) -> str:
-        key = (symbol, time_ns, leg)
+        if time_ns != self._counted_ns:
+            self._counted_ns, self._counts = time_ns, Counter()
+        key = (symbol, leg)
         strategy = self.plan.strategy
         made = client_order_id(
             self.account, strategy.name, str(strategy.version), symbol, time_ns, leg, self._counts[key]

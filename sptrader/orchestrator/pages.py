@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.kernel import market as m
+from sptrader.orchestrator.pile import BLOCK, Pile, Place
 
 Floats = NDArray[np.float64]
 MARKS = ("equity", "cash", "margin", "drawdown")
@@ -13,14 +14,17 @@ CODES = ("action", "outcome", "reason", "cap")
 
 
 class Pages:
-    """What a session leaves behind, as the kernel's books of a backtest of the same bars hold it."""
+    """What a session leaves behind, as the kernel's books of a backtest of the same bars hold it.
 
-    def __init__(self, n_instruments: int) -> None:
-        self._n = n_instruments
-        self._marks: list[tuple[float, ...]] = []
-        self._codes: list[NDArray[np.uint8]] = []
-        self._fills: list[Floats] = []
-        self._orders: list[Floats] = []
+    With a `place` all but the last rows lie in files there.
+    """
+
+    def __init__(self, n_instruments: int, place: Place | None = None) -> None:
+        self._n, self._place = n_instruments, place
+        self._marks = Pile(len(MARKS), np.float64, place)
+        self._codes = Pile(len(CODES) * n_instruments, np.uint8, place)
+        self._fills = Pile(m.FILL_COLUMNS, np.float64, place)
+        self._orders = Pile(m.ORDER_COLUMNS, np.float64, place)
         self._page: m.Books | None = None
         self.first = 0  # the first bar that was booked
         self.last_ns: int | None = None
@@ -28,8 +32,9 @@ class Pages:
     def skip(self) -> None:
         """Pass over a bar that only warms up."""
         self._marks.append((np.nan,) * len(MARKS))
-        self._codes.append(np.zeros((len(CODES), self._n), np.uint8))
-        self.first = len(self._marks)
+        self._codes.append(np.zeros(len(CODES) * self._n, np.uint8))
+        self.first = self._marks.count
+        self._release()
 
     def page(self, n_bars: int) -> m.Books:
         """Return empty books of that many bars for the kernel to write one bar's on."""
@@ -40,9 +45,9 @@ class Pages:
 
     def keep(self, page: m.Books, t: int, time_ns: int) -> tuple[Floats, Floats]:
         """Take over what the kernel wrote on bar `t` of the page; return its rows of fills and of orders."""
-        bar = len(self._marks)
+        bar = self._marks.count
         self._marks.append(tuple(float(getattr(page, name)[t]) for name in MARKS))
-        self._codes.append(np.array([getattr(page, name)[:, t] for name in CODES]))
+        self._codes.append(np.array([getattr(page, name)[:, t] for name in CODES]).ravel())
         for name in CODES:
             getattr(page, name)[:, t] = 0
         self.last_ns = time_ns
@@ -50,50 +55,76 @@ class Pages:
 
     def keep_rows(self, page: m.Books, bar: int | None = None) -> tuple[Floats, Floats]:
         """Take over the page's rows of fills and orders as those of `bar`, of the last one where none is said."""
-        at = len(self._marks) - 1 if bar is None else bar
+        at = self._marks.count - 1 if bar is None else bar
         fills = page.fills[: page.counts[m.N_FILLS]].copy()
         orders = page.orders[: page.counts[m.N_ORDERS]].copy()
         fills[:, m.F_BAR], orders[:, m.O_BAR] = at, at
         self._fills.extend(fills)
         self._orders.extend(orders)
         page.counts[:] = 0
+        self._release()
         return fills, orders
 
     def add_orders(self, rows: Floats) -> None:
         """Add rows of orders that ended between the bars."""
         kept = rows.copy()
-        kept[:, m.O_BAR] = len(self._marks) - 1
+        kept[:, m.O_BAR] = self._marks.count - 1
         self._orders.extend(kept)
+        self._release()
 
     def keep_end(self, page: m.Books, t: int) -> None:
         """Take over the account as it was closed out on the last bar."""
-        self._marks[-1] = tuple(float(getattr(page, name)[t]) for name in MARKS)
+        self._marks.put_last([float(getattr(page, name)[t]) for name in MARKS])
         self.keep_rows(page)
 
     @property
     def last_codes(self) -> NDArray[np.uint8]:
         """The codes of the last bar: action, outcome, reason and cap of each instrument."""
-        return self._codes[-1]
+        return self._codes.part(self._codes.count - 1, self._codes.count).reshape(len(CODES), self._n)
 
     @property
     def last_marks(self) -> dict[str, float]:
         """The account as it was marked last."""
-        return dict(zip(MARKS, self._marks[-1], strict=True)) if self.last_ns is not None else {}
+        if self.last_ns is None:
+            return {}
+        (last,) = self._marks.part(self._marks.count - 1, self._marks.count).tolist()
+        return dict(zip(MARKS, last, strict=True))
 
     @property
     def n_fills(self) -> int:
         """How many fills there were."""
-        return len(self._fills)
+        return self._fills.count
+
+    @property
+    def n_held(self) -> int:
+        """How many rows are in memory, of all kinds."""
+        return sum(pile.n_held for pile in self._piles)
 
     def books(self) -> m.Books:
         """Return all pages as one."""
-        n = len(self._marks)
-        marks = np.array(self._marks).reshape(n, len(MARKS))
-        codes = np.array(self._codes, np.uint8).reshape(n, len(CODES), self._n)
+        n = self._marks.count
+        marks = self._marks.part(0, n)
+        codes = self._codes.part(0, n).reshape(n, len(CODES), self._n)
         return m.Books(
-            **{name: np.ascontiguousarray(marks[:, k]) for k, name in enumerate(MARKS)},
-            **{name: np.ascontiguousarray(codes[:, k].T) for k, name in enumerate(CODES)},
-            fills=np.array(self._fills).reshape(-1, m.FILL_COLUMNS),
-            orders=np.array(self._orders).reshape(-1, m.ORDER_COLUMNS),
-            counts=np.array([len(self._fills), len(self._orders)], np.int64),
+            **{name: marks[:, k].copy() for k, name in enumerate(MARKS)},
+            **{name: codes[:, k].T.copy() for k, name in enumerate(CODES)},
+            fills=self._fills.part(0, self._fills.count).copy(),
+            orders=self._orders.part(0, self._orders.count).copy(),
+            counts=np.array([self._fills.count, self._orders.count], np.int64),
         )
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for pile in self._piles:
+            pile.close()
+
+    @property
+    def _piles(self) -> tuple[Pile[np.float64] | Pile[np.uint8], ...]:
+        return self._marks, self._codes, self._fills, self._orders
+
+    def _release(self) -> None:
+        """Let all but the last rows leave memory, where they have a place."""
+        if self._place is not None:
+            for pile in self._piles:
+                if pile.n_held > BLOCK:
+                    pile.release(pile.count - 1)

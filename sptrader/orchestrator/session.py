@@ -1,7 +1,7 @@
 """Session: the orchestrator's state while bars, signals and fills arrive; each bar is the backtest's step in another order.
 
 A session is a fold of its inputs: the same inputs in the same order give the same state, instructions and tables. It opens no
-file, socket or clock; who runs it journals the inputs and sends the instructions.
+socket or clock, and a file only where it is given a place: who runs it journals the inputs and sends the instructions.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from sptrader.orchestrator.instructions import Writer, exact
 from sptrader.orchestrator.market import MarketData
 from sptrader.orchestrator.nights import NightRates
 from sptrader.orchestrator.pages import Pages
+from sptrader.orchestrator.pile import BLOCK, Place
 from sptrader.orchestrator.reported import reported_rows
 from sptrader.orchestrator.tail import ENDED_NS, Tail
 from sptrader.strategy.plan import Plan
@@ -100,9 +101,12 @@ class Chunk:
 
 
 class Session:
-    """The state of one strategy in one account: what has arrived, what is held, what was decided."""
+    """The state of one strategy in one account: what has arrived, what is held, what was decided.
 
-    def __init__(self, setting: Setting) -> None:
+    With a `place` what is over lies in files there, which `outcome` reads, and memory does not grow with the session.
+    """
+
+    def __init__(self, setting: Setting, place: Place | None = None) -> None:
         plan = setting.plan
         if plan.execution.intrabar == "finer":
             raise RunError(
@@ -112,9 +116,10 @@ class Session:
                 key="execution.intrabar",
             )
         self.setting = setting
-        self.tail = Tail(plan, setting.facts, setting.instruments, setting.currency, setting.nights)
-        self.arriving = Arriving(setting.instruments)
-        self.pages = Pages(len(plan.symbols))
+        self._place = place
+        self.tail = Tail(plan, setting.facts, setting.instruments, setting.currency, setting.nights, place)
+        self.arriving = Arriving(setting.instruments, place)
+        self.pages = Pages(len(plan.symbols), place)
         self._causal = Causal()
         self.writer = Writer(plan, setting.account)
         self.state: Floats = np.empty(0)
@@ -147,12 +152,27 @@ class Session:
         start = self.setting.start_ns
         while start is not None and (time_ns := self._next_time()) is not None and time_ns < start:
             self.pages.skip()
-            self.done += 1
+            self._is_done()
         return True
 
     def _next_time(self) -> int | None:
-        times = self.tail.clock.times_ns
-        return int(times[self.done]) if self.done < len(times) else None
+        return self.tail.time_ns(self.done) if self.done < self.tail.n_times else None
+
+    def _is_done(self) -> None:
+        """Count a bar of the clock as done, and let what is over leave memory now and then."""
+        self.done += 1
+        if self._place is not None and self.done % BLOCK == 0:
+            self.arriving.release(self.tail.release(self.done))
+
+    @property
+    def n_held(self) -> int:
+        """How many rows of bars and of what was made of them are in memory."""
+        return self.tail.n_held + self.pages.n_held
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for one in (self.tail, self.arriving, self.pages):
+            one.close()
 
     def next_ns(self) -> int | None:
         """Return the time of the bars that are complete and wait for their fills; None when none are."""
@@ -185,7 +205,7 @@ class Session:
         page = self.pages.page(kernel.price.shape[1])
         book_bar(kernel, self.allowed(chunk.orders), page, self.state, t, given, gone)
         _, placed = self.pages.keep(page, t, time_ns)
-        self.done += 1
+        self._is_done()
         ended = [int(row[m.O_INSTRUMENT]) for row in gone]
         return self.writer.instructions(placed, ended, self.state, time_ns, time_ns + chunk.market.timeframe_ns)
 
@@ -270,13 +290,12 @@ class Session:
 
     def _chunk(self, time_ns: int) -> Chunk:
         if self.chunk is None or not self.chunk.first_ns <= time_ns <= self.chunk.last_ns:
-            times = self.tail.clock.times_ns
-            last = min(self.done + CHUNK, len(times)) - 1
-            self.chunk = self._arrays(time_ns, int(times[last]))
+            last = min(self.done + CHUNK, self.tail.n_times) - 1
+            self.chunk = self._arrays(time_ns, self.tail.time_ns(last))
         return self.chunk
 
     def _whole(self) -> Chunk:
-        return self._arrays(-ENDED_NS, int(self.tail.clock.times_ns[self.done - 1]))
+        return self._arrays(-ENDED_NS, self.tail.time_ns(self.done - 1))
 
     def _arrays(self, first_ns: int, last_ns: int) -> Chunk:
         market = self.tail.market(first_ns, last_ns)

@@ -14,6 +14,7 @@ from sptrader.model.instrument import Instrument
 from sptrader.model.messages import BarMessage
 from sptrader.orchestrator.market import MarketData, make_market
 from sptrader.orchestrator.nights import NightRates
+from sptrader.orchestrator.pile import Pile, Place
 from sptrader.strategy.expressions import history
 from sptrader.strategy.plan import Plan, trees
 
@@ -24,34 +25,41 @@ ENDED_NS = 2**62  # an instrument that has ended has said all there will be
 
 
 class Rows:
-    """Rows of equal width that grow at the end; `times_ns` (n,) and `values` (n, width)."""
+    """An instrument's bars: their times and values, counted from 0 over all there ever were."""
 
-    def __init__(self, width: int) -> None:
-        self._times = np.empty(256, np.int64)
-        self._values = np.empty((256, width))
-        self.count = 0
+    def __init__(self, width: int, place: Place | None) -> None:
+        self.times = Pile(1, np.int64, place)
+        self.values = Pile(width, np.float64, place)
 
     def append(self, time_ns: int, values: list[float]) -> None:
-        """Add one row."""
-        if self.count == len(self._times):
-            self._times = np.concatenate([self._times, np.empty_like(self._times)])
-            self._values = np.concatenate([self._values, np.empty_like(self._values)])
-        self._times[self.count], self._values[self.count] = time_ns, values
-        self.count += 1
+        """Add one bar."""
+        self.times.append([time_ns])
+        self.values.append(values)
 
-    @property
-    def times_ns(self) -> Ints:
-        """The rows' times."""
-        return self._times[: self.count]
+    def find(self, time_ns: int) -> int:
+        """Return how many bars lie before a time."""
+        first = self.times.count - self.times.n_held
+        held = self.times.part(first, self.times.count)[:, 0]
+        if first > 0 and (len(held) == 0 or time_ns <= held[0]):
+            return int(np.searchsorted(self.times.part(0, first)[:, 0], time_ns))
+        return first + int(np.searchsorted(held, time_ns))
 
-    @property
-    def values(self) -> Floats:
-        """The rows' values."""
-        return self._values[: self.count]
+    def release(self, before: int) -> None:
+        """Let the bars before a row leave memory."""
+        self.times.release(before)
+        self.values.release(before)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.times.close()
+        self.values.close()
 
 
 class Tail:
-    """What the market has shown so far: the bars of every instrument, and up to which time all have spoken."""
+    """What the market has shown so far: the bars of every instrument, and up to which time all have spoken.
+
+    Bars that were released lie in files of `place`; without one they are gone.
+    """
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class Tail:
         instruments: Mapping[str, Instrument],
         currency: str,
         nights: NightRates | None,
+        place: Place | None = None,
     ) -> None:
         self.plan, self.facts, self.instruments = plan, facts, instruments
         self.currency, self.nights = currency, nights
@@ -67,7 +76,8 @@ class Tail:
         self._columns: dict[str, tuple[str, ...]] = {}
         self._rows: dict[str, Rows] = {}
         self._said: dict[str, int] = dict.fromkeys(facts, -ENDED_NS)
-        self.clock = Rows(0)  # the times at which all have spoken and a traded instrument has a bar
+        self._place = place
+        self._clock = Pile(1, np.int64, place)  # the times at which all have spoken and a traded instrument has a bar
         self._open: dict[int, bool] = {}
 
     def check(self, bar: BarMessage) -> None:
@@ -97,7 +107,9 @@ class Tail:
         if bar.kind == "bar":
             names, values = _row(bar)
             self._columns.setdefault(bar.symbol, names)
-            self._rows.setdefault(bar.symbol, Rows(len(names))).append(bar.time_ns, values)
+            if bar.symbol not in self._rows:
+                self._rows[bar.symbol] = Rows(len(names), self._place)
+            self._rows[bar.symbol].append(bar.time_ns, values)
         if bar.kind != "end":
             traded = bar.kind == "bar" and bar.symbol in self.plan.symbols
             self._open[bar.time_ns] = self._open.get(bar.time_ns, False) or traded
@@ -110,27 +122,65 @@ class Tail:
         """Whether every instrument has said that it has ended."""
         return min(self._said.values()) == ENDED_NS
 
+    @property
+    def n_times(self) -> int:
+        """How many times the clock has had."""
+        return self._clock.count
+
+    def time_ns(self, k: int) -> int:
+        """Return the clock's time number `k`."""
+        return int(self._clock.part(k, k + 1)[0, 0])
+
+    def times_ns(self, first: int, last: int) -> Ints:
+        """Return the clock's times from number `first` to `last`, not included."""
+        return self._clock.part(first, last)[:, 0]
+
+    def release(self, n_done: int) -> dict[str, int]:
+        """Let leave memory what the clock's times from number `n_done` - 1 on do not look at; return the first bars that stay.
+
+        Nothing changes where all bars are looked at (`keep` is None).
+        """
+        self._clock.release(n_done - 1)
+        if n_done < 1 or self.keep is None:
+            return {}
+        before = {symbol: self.rows(symbol, self.time_ns(n_done - 1), ENDED_NS).start for symbol in self._rows}
+        for symbol, row in before.items():
+            self._rows[symbol].release(row)
+        return before
+
+    @property
+    def n_held(self) -> int:
+        """How many bars are in memory, of all instruments."""
+        return sum(rows.values.n_held for rows in self._rows.values())
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._clock.close()
+        for rows in self._rows.values():
+            rows.close()
+
     def _advance(self) -> None:
         """Move the clock to the last time at which every instrument has spoken."""
         until = min(self._said.values())
         for time_ns in sorted(t for t in self._open if t <= until):
             if self._open.pop(time_ns):
-                self.clock.append(time_ns, [])
+                self._clock.append([time_ns])
 
     def rows(self, symbol: str, first_ns: int, last_ns: int) -> slice:
         """Return which of the instrument's bars are needed for the clock from `first_ns` to `last_ns`, both included."""
         held = self._rows.get(symbol)
         if held is None:
             return slice(0, 0)
-        begin, end = np.searchsorted(held.times_ns, [first_ns, last_ns + 1])
-        return slice(0 if self.keep is None else max(int(begin) - self.keep, 0), int(end))
+        begin = 0 if self.keep is None else max(held.find(first_ns) - self.keep, 0)
+        return slice(begin, held.find(last_ns + 1))
 
     def frame(self, symbol: str, rows: slice) -> pd.DataFrame:
         """Return those bars of an instrument as a frame with its facts."""
         held = self._rows.get(symbol)
         names = self._columns.get(symbol) or next(iter(self._columns.values()), COLUMNS)
-        values = np.empty((0, len(names))) if held is None else held.values[rows]
-        times = np.empty(0, np.int64) if held is None else held.times_ns[rows]
+        first, last, _ = rows.indices(0 if held is None else held.values.count)
+        values = np.empty((0, len(names))) if held is None else held.values.part(first, last)
+        times = np.empty(0, np.int64) if held is None else held.times.part(first, last)[:, 0]
         frame = pd.DataFrame(
             {name: np.ascontiguousarray(values[:, k]) for k, name in enumerate(names)},
             index=pd.DatetimeIndex(times.copy(), tz="UTC", name="time"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from sptrader.model.messages import Command
-from sptrader.model.orders import Fill, Order, OrderStatus
+from sptrader.model.orders import Fill, Order, OrderStatus, OrderUpdate
 from sptrader.streams.codec import Message
 from sptrader.streams.journal import Step
 
@@ -34,6 +34,14 @@ class Writes(Protocol):
         """Write how an order stands."""
         ...
 
+    def put_report(self, report: Fill | OrderUpdate) -> None:
+        """Write how the order of a report stands after it."""
+        ...
+
+    def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
+        """Put something on the shelf; False when there is something under its key."""
+        ...
+
     def send(self, stream: str, key: str, message: Message) -> bool:
         """Put a message into the outbox; False when it is there."""
         ...
@@ -44,6 +52,7 @@ class Again:
 
     def __init__(self, step: Step) -> None:
         self._step = step
+        step.clear_shelf()
 
     def add_decision(self, time_ns: int, symbol: str, body: bytes) -> None:
         """It stands in the journal."""
@@ -60,6 +69,13 @@ class Again:
         self, order: Order, status: OrderStatus, *, at_ns: int, filled: Decimal = _NONE, reason: str = ""
     ) -> None:
         """It stands in the journal, as it was last."""
+
+    def put_report(self, report: Fill | OrderUpdate) -> None:
+        """It stands in the journal, as it was last."""
+
+    def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
+        """Put it on the shelf, which was cleared before."""
+        return self._step.is_first(kind, key, body)
 
     def send(self, stream: str, key: str, message: Message) -> bool:
         """Compare it with what the journal was to send under this key."""

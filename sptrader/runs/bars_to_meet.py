@@ -10,6 +10,7 @@ from sptrader.kernel.state import HAS_BAR
 from sptrader.model.ports import Streams
 from sptrader.model.timeframe import make_timeframe
 from sptrader.orchestrator.account import opening_state
+from sptrader.orchestrator.pile import BLOCK
 from sptrader.orchestrator.tail import Floats, Tail
 from sptrader.runs.bar_streams import BarStreams
 from sptrader.runs.live_setting import LiveSetting
@@ -44,19 +45,18 @@ class BarsToMeet:
             self._tail.add(bar)
         start = self._live.setting.start_ns
         while start is not None and (time_ns := self.next_ns()) is not None and time_ns < start:
-            self._met += 1
+            self._pass()
         return bool(found)
 
     def next_ns(self) -> int | None:
         """Return the time of the next bars; None before all instruments have spoken of it."""
-        times = self._tail.clock.times_ns
-        return int(times[self._met]) if self._met < len(times) else None
+        return self._tail.time_ns(self._met) if self._met < self._tail.n_times else None
 
     def before_ns(self) -> int | None:
         """Return the time of the bars that were met last; None before the first."""
         if self._met == 0:
             return None
-        time_ns, start = int(self._tail.clock.times_ns[self._met - 1]), self._live.setting.start_ns
+        time_ns, start = self._tail.time_ns(self._met - 1), self._live.setting.start_ns
         return None if start is not None and time_ns < start else time_ns
 
     def require_next_ns(self) -> int:
@@ -78,7 +78,18 @@ class BarsToMeet:
             for i, symbol in enumerate(self._live.plan.symbols):
                 if market.flags[i, t] & HAS_BAR:
                     self._seen_ns[symbol] = time_ns + self.timeframe_ns
+        self._pass()
+
+    def _pass(self) -> None:
+        """Count a time as met or passed over; bars that nothing looks at any more are let go now and then."""
         self._met += 1
+        if self._met % BLOCK == 0:
+            self._tail.release(self._met)
+
+    @property
+    def n_held(self) -> int:
+        """How many bars are in memory, of all instruments."""
+        return self._tail.n_held
 
     def seen_ns(self, symbol: str) -> int | None:
         """Return when the instrument's last bar that was met had ended; None before the first."""
@@ -92,8 +103,7 @@ class BarsToMeet:
         """Return the arrays of the bars of a time and where it stands in them, made for many at once where many have come."""
         until = self._until
         if until is None or not until[0] <= time_ns <= until[1]:
-            times = self._tail.clock.times_ns
-            last = int(times[min(self._met + CHUNK, len(times)) - 1])
+            last = self._tail.time_ns(min(self._met + CHUNK, self._tail.n_times) - 1)
             made = self._tail.market(time_ns, last)
             self._market, self._times, self._until = made.kernel, made.times_ns, (time_ns, last)
         return None if self._market is None else (self._market, int(np.searchsorted(self._times, time_ns)))

@@ -10,7 +10,10 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, cast
 
 import msgspec
 
@@ -19,6 +22,7 @@ from sptrader.errors import RunError, StreamError
 from sptrader.execution.reconcile import Policy
 from sptrader.kernel.state import HALTED
 from sptrader.model.messages import (
+    Answered,
     BrokerEvidence,
     ColumnsMessage,
     Command,
@@ -27,7 +31,7 @@ from sptrader.model.messages import (
     PriceUpdate,
     Reconciled,
 )
-from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, Order, OrderUpdate
+from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, NightCharge, Order, OrderUpdate, Report
 from sptrader.model.ports import Entry, Streams
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
@@ -57,7 +61,7 @@ MOST_SIGNALS = (
 MOST_EVENTS = 10_000  # of which the desk knows whether they come again
 _CARRIES: dict[str, tuple[type, ...]] = {
     "signals": (ColumnsMessage, Event, PriceUpdate),
-    "fills": (Fill, OrderUpdate, Matched, BrokerEvidence),
+    "fills": (Fill, OrderUpdate, NightCharge, Matched, BrokerEvidence, Answered),
     "control": (Command,),
 }
 _log = logging.getLogger("sptrader.live")
@@ -78,14 +82,13 @@ class OrchestratorDesk:
         policy: Policy | None = None,
     ) -> None:
         self._streams, self.live = streams, live
-        self.session = Session(live.setting)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.session = Session(live.setting, partial(_nameless, folder))
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
-        self._reports = VenueReports(live.plan.symbols)
         self._policy = policy or Policy()
         self._asked = ""  # the request whose answer is waited for
         self.reconciled: Reconciled | None = None  # what came of the last comparison
-        self._commands: set[str] = set()
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
         self._warned_ns = 0
         self._is_idle = True
@@ -102,6 +105,7 @@ class OrchestratorDesk:
             synchronous="FULL" if live.mode == "live" else "NORMAL",
             adopt=adopt,
         )
+        self._reports = VenueReports(live.plan.symbols, self._journal)
         self._outbox = Outbox(streams, self._journal)
         self.recent: list[dict[str, object]] = []
         self.counters: Counter[str] = Counter(read=0, acted=0, ignored=0, refused=0, dead=0)
@@ -152,7 +156,8 @@ class OrchestratorDesk:
         return self.session.outcome()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Let go of the journal and of the session's files."""
+        self.session.close()
         self._journal.close()
 
     def _rest(self) -> None:
@@ -170,10 +175,9 @@ class OrchestratorDesk:
         """Fold the journal's inputs again; the state they lead to must be the one that was journalled."""
         self.counters.update(self._journal.counters())
         kept = dict(self.counters)
-        inputs = self._journal.inputs()
         with self._journal.transaction() as step:
             again = Again(step)
-            for one in inputs:
+            for one in self._journal.each_input():
                 self._act(one.entry, decode(one.entry.fields), again)
         self.counters = Counter(kept)
         stored = self._journal.state(STATE)
@@ -226,7 +230,7 @@ class OrchestratorDesk:
         if not self._asked:
             return True
         tail = self.session.tail
-        return tail.has_ended and self._reports.has_all(tail.clock.times_ns[self.session.done :])
+        return tail.has_ended and self._reports.has_all(tail.times_ns(self.session.done, tail.n_times))
 
     def _take(self, entry: Entry, step: Step) -> None:
         is_signal = entry.stream == keys.SIGNALS
@@ -258,7 +262,7 @@ class OrchestratorDesk:
         allowed = _CARRIES[stream.partition(":")[0]]
         if not isinstance(message, allowed):
             raise StreamError(f"the stream {stream} carries no {type(message).__name__}.", key="message")
-        if isinstance(message, Fill | OrderUpdate | Matched):
+        if isinstance(message, Report):
             self._reports.check(message)
         elif isinstance(message, ColumnsMessage) and message.plan == self.live.plan_id:
             self.session.check_columns(message)
@@ -281,7 +285,9 @@ class OrchestratorDesk:
             verdict = self._event(message, entry.fields["signal"], step)
         elif isinstance(message, Command):
             self._command(message, step)
-        elif isinstance(message, Fill | OrderUpdate | Matched):
+        elif isinstance(message, Answered):
+            self._note_answer(message, step)
+        elif isinstance(message, Report):
             self._reports.take(message, step, last_ns=self.session.last_ns)
         elif isinstance(message, EvidenceRequest):
             self._fold_request(message, step)
@@ -304,11 +310,18 @@ class OrchestratorDesk:
         return answer.verdict
 
     def _command(self, command: Command, step: Writes) -> None:
-        if command.command_id not in self._commands:
-            self._commands.add(command.command_id)
+        if step.is_first("command", command.command_id):
             step.add_command(command)
+            if command.command == "resolve":
+                return  # execution answers
             answer = take_command(self.session, command)
             self._answered(answer, f"{command.command} by {command.by}", command.name, step)
+
+    def _note_answer(self, message: Answered, step: Writes) -> None:
+        """Keep what execution answered to a command, for whoever asked."""
+        if step.is_first("answered", message.command_id):
+            answer = Answer(message.verdict, message.why)
+            self._answered(answer, f"{message.command} by {message.by}", message.symbol, step)
 
     def _answered(self, answer: Answer, what: str, symbol: str, step: Writes) -> None:
         last_ns = self.session.last_ns or 0
@@ -366,3 +379,8 @@ class OrchestratorDesk:
             body["reconciliation"] = self._reconciliation()
             self._streams.set(keys.state(self.live.account), msgspec.json.encode(body))
             self._pulse.beat(self.counters, is_due=is_due)
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    """A file that is gone with its process, however that ends: a restart folds all of it anew."""
+    return cast(IO[bytes], TemporaryFile(dir=folder))

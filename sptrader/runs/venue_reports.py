@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from decimal import Decimal
 
 from sptrader.errors import StreamError
 from sptrader.model.ids import KILL_ORDER
 from sptrader.model.orders import Cancel, Fill, Instruction, Matched, Order, OrderStatus, OrderUpdate, Report
 from sptrader.runs.again import Writes
+from sptrader.streams.journal_reader import JournalReader
 
+# kinds on the journal's shelf: reports that came, and orders that the venue or the kill switch made
+REPORT, FOREIGN = "report", "foreign"
 MOST_WAITING = 10_000  # reports that wait for their bar; far more than one bar leads to
 
 
 class VenueReports:
-    """The reports that are not booked yet, in their order, and how the orders stand that they speak of."""
+    """The reports that are not booked yet, in their order. Orders, and ids of all reports ever, are known from the journal."""
 
-    def __init__(self, symbols: Collection[str]) -> None:
-        self._symbols = frozenset(symbols)
-        self._symbol_of: dict[str, str] = {}  # of every order that was sent, or that the venue made for one
-        self._working: dict[str, Order] = {}
-        self._left: dict[str, Decimal] = {}  # of those, what has not filled
-        self._seen: set[str] = set()  # ids of reports: as many as the session's tables have rows
+    def __init__(self, symbols: Collection[str], journal: JournalReader) -> None:
+        self._symbols, self._journal = frozenset(symbols), journal
         self._waiting: list[Report] = []
 
     def check(self, report: Report) -> None:
@@ -39,7 +37,7 @@ class VenueReports:
                 key="symbol",
                 value=report.symbol,
             )
-        known = self._symbol_of.get(order_id)
+        known = self._symbol_of(order_id)
         made = report.made if isinstance(report, OrderUpdate) else None
         is_made = made is not None and (made.client_order_id, made.symbol) == (order_id, report.symbol)
         if known is None and not (is_made or order_id.startswith(KILL_ORDER)):
@@ -56,10 +54,6 @@ class VenueReports:
     def sent(self, instruction: Instruction, step: Writes) -> None:
         """Take note of an order that is to be sent."""
         if isinstance(instruction, Order):
-            order_id = instruction.client_order_id
-            self._symbol_of[order_id] = instruction.symbol
-            self._working[order_id] = instruction
-            self._left[order_id] = instruction.quantity
             step.put_order(instruction, OrderStatus.SUBMITTED, at_ns=instruction.created_at)
 
     def take(self, report: Report, step: Writes, *, last_ns: int | None) -> bool:
@@ -68,16 +62,16 @@ class VenueReports:
             is_new = (last_ns is None or report.time_ns > last_ns) and report not in self._waiting
         else:
             key = report.fill_id if isinstance(report, Fill) else report.update_id
-            is_new = key not in self._seen
-            self._seen.add(key)
+            is_new = step.is_first(REPORT, key)
         if not is_new:
             return False
         self._waiting.append(report)
         if isinstance(report, Fill):
             step.add_fill(report)
         if not isinstance(report, Matched):
-            self._symbol_of.setdefault(report.client_order_id, report.symbol)
-            self._stands(report, step)
+            if self._journal.symbol_of(report.client_order_id) is None:
+                step.is_first(FOREIGN, report.client_order_id, report.symbol.encode())
+            step.put_report(report)
         return True
 
     def adopt(self, reports: Sequence[Fill | OrderUpdate], step: Writes) -> None:
@@ -109,20 +103,13 @@ class VenueReports:
         """Return the times before `time_ns` of which the venue speaks: bars that it met and the session was never shown."""
         return [report.time_ns for report in self._waiting if isinstance(report, Matched) and report.time_ns < time_ns]
 
-    def _stands(self, report: Fill | OrderUpdate, step: Writes) -> None:
-        """Write how the order of a report stands now."""
-        order_id = report.client_order_id
-        known = self._working.get(order_id)
-        if known is None:
-            return  # a child that the venue made
-        status = report.status if isinstance(report, OrderUpdate) else OrderStatus.FILLED
-        if isinstance(report, Fill):
-            self._left[order_id] = left = self._left[order_id] - report.quantity
-            status = OrderStatus.PARTIALLY_FILLED if left > 0 else OrderStatus.FILLED
-        filled = known.quantity - self._left[order_id]
-        if status.is_final:
-            del self._working[order_id], self._left[order_id]
-        step.put_order(known, status, at_ns=report.time, filled=filled, reason=report.reason)
+    def _symbol_of(self, order_id: str) -> str | None:
+        """The symbol of an order that was sent, or of which there was a report."""
+        found = self._journal.symbol_of(order_id)
+        if found is not None:
+            return found
+        body = self._journal.shelved(FOREIGN, order_id)
+        return None if body is None else body.decode()
 
 
 def key_of(instruction: Order | Cancel) -> str:

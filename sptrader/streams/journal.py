@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from sptrader.errors import RunError
 from sptrader.model.messages import Command
-from sptrader.model.orders import Fill, Order, OrderStatus
+from sptrader.model.orders import Fill, Order, OrderStatus, OrderUpdate
 from sptrader.model.ports import Entry
-from sptrader.streams.codec import Message, encode_body, field_of
+from sptrader.streams.codec import Message, decode_body, encode_body, field_of
 from sptrader.streams.deadletters import encode_dead_letter
 from sptrader.streams.journal_reader import JournalReader, told
 from sptrader.streams.journal_tables import ADOPTABLE, FIXED, SCHEMA, TABLES, Identity
@@ -238,6 +238,38 @@ class Step:
                 is_failure=True,
             )
         return False
+
+    def put_report(self, report: Fill | OrderUpdate) -> None:
+        """Write how the order of a report stands after it; nothing for one that is not here or has ended."""
+        order_id = report.client_order_id
+        row = self._run("SELECT status, filled, body FROM orders WHERE client_order_id = ?", (order_id,)).fetchone()
+        if row is None or OrderStatus(row[0]).is_final:
+            return
+        filled = Decimal(row[1])
+        if isinstance(report, Fill):
+            filled += report.quantity
+            is_whole = filled >= cast(Order, decode_body("order", row[2])).quantity
+            status = OrderStatus.FILLED if is_whole else OrderStatus.PARTIALLY_FILLED
+        else:
+            status = report.status
+        self._run(
+            "UPDATE orders SET status = ?, filled = ?, reason = ?, updated_ns = ? WHERE client_order_id = ?",
+            (status.value, str(filled), report.reason, report.time, order_id),
+        )
+
+    def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
+        """Put something on the shelf; False when there is something under its key, which stays."""
+        return self._is_new("INSERT OR IGNORE INTO shelf VALUES (?, ?, ?)", (kind, key, body))
+
+    def shelve(self, kind: str, key: str, body: bytes) -> None:
+        """Put something on the shelf, over what was there."""
+        self._run(
+            "INSERT INTO shelf VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", (kind, key, body)
+        )
+
+    def clear_shelf(self) -> None:
+        """Take everything off the shelf: the inputs are folded anew."""
+        self._run("DELETE FROM shelf")
 
     def mark_sending(self, seqs: Iterable[int]) -> None:
         """Say that these messages are going out: from now until they are `sent`, whether they arrived is unknown."""

@@ -21,6 +21,8 @@ from sptrader.streams.codec import decode_body
 from sptrader.streams.deadletters import DeadLetter, decode_dead_letter
 from sptrader.streams.journal_tables import SCHEMA
 
+_PAGE = 1_000  # rows read at once where there may be many
+
 
 class Input(NamedTuple):
     """An entry that was acted on, as it came."""
@@ -97,6 +99,31 @@ class JournalReader:
         """Return the entries that were acted on, in that order, from behind the sequence number `after`."""
         rows = self._rows("SELECT seq, stream, stream_id, field, body FROM inputs WHERE seq > ? ORDER BY seq", after)
         return [Input(seq, Entry(stream, id, {field: body})) for seq, stream, id, field, body in rows]
+
+    def each_input(self) -> Iterator[Input]:
+        """Return the entries that were acted on, in that order, without holding all of them."""
+        query = "SELECT seq, stream, stream_id, field, body FROM inputs WHERE seq > ? ORDER BY seq LIMIT ?"
+        after = 0
+        while rows := self._rows(query, after, _PAGE):
+            for after, stream, id, field, body in rows:
+                yield Input(after, Entry(stream, id, {field: body}))
+
+    def symbol_of(self, client_order_id: str) -> str | None:
+        """Return the symbol of an order; None when it is not in the journal."""
+        rows = self._rows("SELECT symbol FROM orders WHERE client_order_id = ?", client_order_id)
+        return None if not rows else str(rows[0][0])
+
+    def shelved(self, kind: str, key: str) -> bytes | None:
+        """Return what lies on the shelf; None where nothing does."""
+        rows = self._rows("SELECT body FROM shelf WHERE kind = ? AND key = ?", kind, key)
+        return None if not rows else cast(bytes, rows[0][0])
+
+    def each_shelved(self, kind: str) -> Iterator[bytes]:
+        """Return all of a kind that lies on the shelf, by its keys, without holding all of it."""
+        query, after = "SELECT key, body FROM shelf WHERE kind = ? AND key > ? ORDER BY key LIMIT ?", ""
+        while rows := self._rows(query, kind, after, _PAGE):
+            yield from (body for _, body in rows)
+            after = rows[-1][0]
 
     def unsent(self, *, after: int = 0) -> list[Outgoing]:
         """Return what is pending, or was being sent when the process ended, in the order of its making, from behind a sequence

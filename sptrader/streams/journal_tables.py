@@ -7,13 +7,14 @@ decisions     what was concluded, with its reason
 orders        each order and how it stands now          fills      each execution, once
 outbox        what is to be sent, and whether it was     commands   what people said, once
 state         the state that all this led to, by name   dead_letters, counters
+shelf         what a process knows and has no room for in memory; each start makes it anew from the inputs
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA = 1
+SCHEMA = 2
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -45,6 +46,9 @@ CREATE TABLE dead_letters (
     seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, stream_id TEXT NOT NULL, reason TEXT NOT NULL, at_ns INTEGER NOT NULL,
     fields BLOB NOT NULL
 ) STRICT;
+CREATE TABLE shelf (
+    kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 

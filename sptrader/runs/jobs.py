@@ -33,6 +33,7 @@ FOLDER = ".jobs"
 RUNNING = ("starting", "running")
 KEPT = 50
 _GRACE_S = 1.0
+_IMPORT_S = 60.0  # until a process must have spoken: on a machine with more to do than cores, imports alone take ten
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,16 @@ class Job:
 
     def state(self) -> JobState:
         """Return how far it is; a job whose process is gone without a word has failed."""
-        state = read_state(self.folder)
-        if not state.is_running or self._is_alive():
+        is_alive, state = self._is_alive(), read_state(self.folder)
+        if not state.is_running or is_alive:
             return state
-        state = read_state(self.folder)  # it may have ended between the two looks
-        if not state.is_running:
-            return state
-        if state.status == "starting" and LiveClock().now_ns() - state.started_ns < 10 * 10**9:
+        if state.status == "starting" and LiveClock().now_ns() - state.started_ns < _IMPORT_S * 1e9:
             return state  # the process is still importing
+        if self._is_alive():
+            return state  # it began between the two looks
+        state = read_state(self.folder)
+        if not state.is_running:
+            return state  # it ended between them
         told = self.log()[-2000:].strip()
         return replace(state, status="failed", error="the process ended without a result", trace=told)
 
@@ -204,7 +207,7 @@ class Workers:
         with self._lock:
             spare, self._spare = self._spare, None
             if spare is None or not _is_given(spare, folder):
-                _is_given(_worker(), folder)
+                _is_given(_worker(folder / "log.txt"), folder)
         _forget_old(folder.parent)
         return Job(folder)
 
@@ -212,7 +215,7 @@ class Workers:
         """Start the process of the next job ahead, unless one is waiting already."""
         with self._lock:
             if self._spare is None:
-                self._spare = _worker()
+                self._spare = _worker(Path(os.devnull))  # one that dies unused is replaced, and that one says why
 
     def close(self) -> None:
         """Let the waiting process go; jobs that run go on."""
@@ -251,21 +254,22 @@ def held_alive(folder: Path) -> Iterator[None]:
         yield
 
 
-def _worker() -> IO[bytes]:
-    """Start a worker that waits for a job's folder, and return the pipe it listens to.
+def _worker(log: Path) -> IO[bytes]:
+    """Start a worker that waits for a job's folder, says to `log` why it cannot, and return the pipe it listens to.
 
     It forks itself loose, into its own session: a kernel that restarts or ends neither ends it nor has to bury it.
     """
     code = "import os; os.fork() and os._exit(0); os.setsid(); from sptrader.runs.jobwork import main; main()"
     reading, writing = os.pipe()
-    subprocess.run(
-        [sys.executable, "-c", code],
-        stdin=reading,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        check=True,
-    )
+    with log.open("ab") as said:
+        subprocess.run(
+            [sys.executable, "-c", code],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+            check=True,
+        )
     os.close(reading)
     return os.fdopen(writing, "wb")
 

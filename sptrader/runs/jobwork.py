@@ -32,6 +32,8 @@ def work(folder: Path) -> None:
     with held_alive(folder), (folder / "log.txt").open("ab", buffering=0) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+        if not read_state(folder).is_running:
+            return  # cancelled before this process was ready
         try:
             result = _done(folder)
             _say(folder, status="done", step="done", result=str(result))

@@ -2,7 +2,7 @@
 
 Not `plotly.FigureWidget`: that shows a reopened notebook the figure as it was constructed and sends its 5 MB script with
 every instance. Here the figure is one synced trait, always the current one, and the vendored script of the reports travels
-once for each page, gzipped, in the state of one `PlotlyScript`.
+once for each page, gzipped, in the state of one `PlotlyScript`; a browser that does not know that one asks for it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Chart(anywidget.AnyWidget):
             self._on_window(content["from"], content["to"])
         elif content.get("kind") == "click" and self._on_click is not None:
             self._on_click(content)
+        elif content.get("kind") == "script":
+            self.send({"kind": "script"}, [plotly_script().packed])
 
 
 @lru_cache(maxsize=1)

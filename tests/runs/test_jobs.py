@@ -5,9 +5,10 @@ import signal
 
 import pytest
 
+from sptrader.clock import LiveClock
 from sptrader.data.sample import sample
 from sptrader.runs.backtest import backtest
-from sptrader.runs.jobs import BarsChoice, Job, JobRequest, Workers, find_jobs
+from sptrader.runs.jobs import BarsChoice, Job, JobRequest, JobState, Workers, find_jobs, write_state
 from sptrader.runs.reopen import load_run
 
 SLOW = """
@@ -89,6 +90,29 @@ def test_process_that_dies_without_a_word_is_a_failed_job(workers, tmp_path):
     state = job.wait(30)
 
     assert (state.status, state.error) == ("failed", "the process ended without a result")
+
+
+def test_job_that_is_cancelled_before_its_process_is_ready_does_nothing(tmp_path):
+    job = Workers().start(JobRequest("ma_crossover"), tmp_path)
+    job.cancel()
+    while not (job.folder / "alive").is_file():
+        job.wait(0.05)
+    while job._is_alive():
+        pass
+
+    assert job.state().status == "cancelled"
+    assert not list(tmp_path.glob("ma_crossover-*"))
+
+
+def test_process_that_is_slow_to_import_has_not_failed(tmp_path):
+    folder = tmp_path / ".jobs" / "backtest-1"
+    folder.mkdir(parents=True)
+    begun = LiveClock().now_ns()
+
+    write_state(folder, JobState("starting", started_ns=begun - 30 * 10**9))
+    assert Job(folder).state().status == "starting"
+    write_state(folder, JobState("starting", started_ns=begun - 90 * 10**9))
+    assert Job(folder).state().status == "failed"
 
 
 def test_request_reads_back_as_it_was_asked(tmp_path):

@@ -41,6 +41,15 @@ def test_zoom_and_click_reach_their_handlers():
     assert chart.is_windowed
 
 
+def test_a_browser_that_does_not_know_the_script_is_sent_it(monkeypatch):
+    chart, sent = Chart(), []
+    monkeypatch.setattr(chart, "send", lambda content, buffers: sent.append((content, buffers)))
+
+    chart._heard(None, {"kind": "script"}, [])
+
+    assert sent == [({"kind": "script"}, [script().packed])]
+
+
 def test_every_light_colour_has_a_dark_one():
     known = dict(dark_colours())
 

@@ -1,13 +1,37 @@
 // A Plotly figure that follows the kernel's `figure`, the notebook's theme and its own width.
 // The script travels once for each page, gzipped, in the state of the widget `script` names.
 
-function plotly(model) {
-  globalThis.__sptraderPlotly ??= (async () => {
-    const host = await model.widget_manager.get_model(model.get("script"));
-    const unpacked = new Blob([host.get("packed")]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Function((await new Response(unpacked).text()) + "\nreturn Plotly;")();
-  })();
-  return globalThis.__sptraderPlotly;
+const ASK_MS = 3000, GIVE_UP_MS = 90000;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+async function loaded(packed) {
+  const script = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Function((await new Response(script).text()) + "\nreturn Plotly;")();
+}
+
+// Plotly, loaded once for the page: from the script's own widget or, where the browser does not know that one (it was made
+// for another browser, or before a reload while the kernel is busy), from the chart's kernel, which one chart at a time asks.
+// Null where nobody answers, as after a restart.
+async function plotly(model, isOpen) {
+  const hear = (content, buffers) => {
+    if (content.kind === "script") globalThis.__sptraderPlotly ??= loaded(buffers[0]);
+  };
+  model.on("msg:custom", hear);
+  const began = performance.now();
+  while (isOpen() && !globalThis.__sptraderPlotly && performance.now() - began < GIVE_UP_MS) {
+    try {
+      const host = await model.widget_manager.get_model(model.get("script"));
+      globalThis.__sptraderPlotly ??= loaded(host.get("packed"));
+    } catch {
+      if (performance.now() - (globalThis.__sptraderAsked ?? -ASK_MS) >= ASK_MS) {
+        globalThis.__sptraderAsked = performance.now();
+        try { model.send({ kind: "script" }); } catch { globalThis.__sptraderAsked = undefined; }
+      }
+      await pause(200);
+    }
+  }
+  model.off("msg:custom", hear);
+  return globalThis.__sptraderPlotly ?? null;
 }
 
 const isDark = () =>
@@ -37,14 +61,24 @@ function windowOf(event) {
   return null;
 }
 
-async function render({ model, el }) {
+function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "sp-chart";
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", model.get("label"));
   box.style.minHeight = `${model.get("figure").layout?.height ?? 200}px`;
   el.appendChild(box);
-  const Plotly = await plotly(model);
+  let isOpen = true, close = () => {};
+  plotly(model, () => isOpen).then((Plotly) => {
+    if (!isOpen) return;
+    if (Plotly) close = drawn(Plotly, model, box);
+    else box.textContent = "This chart's kernel does not answer; run the cell again.";
+  });
+  return () => { isOpen = false; close(); };
+}
+
+// Draw the figure in `box` whenever there is another one; returns what ends that.
+function drawn(Plotly, model, box) {
   const config = { displaylogo: false, doubleClick: false, responsive: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "resetScale2d", "toImage"] };
   let busy = Promise.resolve(), isOpen = true, hasListeners = false, timer = 0, isMissed = false;

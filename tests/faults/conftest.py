@@ -9,7 +9,8 @@ import pytest
 
 from sptrader.errors import StreamError
 from sptrader.streams.embedded import find_server
-from tests.faults.session import FaultySession, PartServer, expected_tables
+from tests.faults.session import FaultySession, PartServer
+from tests.faults.worlds import Undisturbed, World, undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +25,15 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartServer]:
 
 
 @pytest.fixture(scope="session")
-def expected(parts: PartServer) -> Callable[[int], dict]:
-    known: dict[int, dict] = {}
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World | int], Undisturbed]:
+    """What an undisturbed session leaves, of a world or of so many bars on paper."""
+    known: dict[World, Undisturbed] = {}
 
-    def of(bars: int) -> dict:
-        if bars not in known:
-            known[bars] = expected_tables(parts.strategy, bars)
-        return known[bars]
+    def of(given: World | int) -> Undisturbed:
+        world = given if isinstance(given, World) else World(bars=given)
+        if world not in known:
+            known[world] = undisturbed(world, tmp_path_factory.mktemp("undisturbed"))
+        return known[world]
 
     return of
 

@@ -19,20 +19,20 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
-import sptrader as sp
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from sptrader.errors import SptraderError
 from sptrader.execution.paper import PaperBroker
 from sptrader.runs import inbox, outbox
-from sptrader.runs.live import facts_of, live_run, make_parts, work
-from sptrader.runs.live_setting import make_live_setting
+from sptrader.runs.live import work
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.streams import journal
-from sptrader.streams.memory import MemoryStreams
 from sptrader.streams.redis import Patience, RedisStreams
+from tests.faults.worlds import World, in_memory, left, made, put
 
 # A step of a part, and the call that is the step: the process dies before or after it.
 POINTS: dict[str, tuple[type, str, str]] = {
@@ -49,8 +49,6 @@ POINTS: dict[str, tuple[type, str, str]] = {
     "unpublished": (RedisStreams, "add_many", "before"),
     "made_group": (RedisStreams, "make_group", "after"),
 }
-ROLES = ("feed", "worker", "execution", "orchestrator")
-TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 
 
 def die_at(point: str, count: int) -> None:
@@ -75,9 +73,8 @@ def die_at(point: str, count: int) -> None:
 def run_part(order: dict[str, Any]) -> int:
     """Run a part until it is over; return 1, with the sentence on standard error, when it had to stop."""
     given, role = order["setting"], order["role"]
-    frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[: given["bars"]]}
-    live = make_live_setting(given["strategy"], facts_of(frames), cash=100_000, currency="USD")
     folder = Path(given["folder"])
+    found = made(World(**given["world"]), folder)
     if order.get("most_bytes"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["most_bytes"], resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an error, and no signal
@@ -85,29 +82,25 @@ def run_part(order: dict[str, Any]) -> int:
         die_at(order["point"], order["count"])
     try:
         streams = RedisStreams(given["url"], patience=Patience(**given["patience"]))
-        (part,) = make_parts([role], streams, live, folder, frames=frames, speed=given["speed"])
+        part = found.part(role, streams, folder, speed=given["speed"])
         work([part], stop=threading.Event())
     except SptraderError as error:
         sys.stderr.write(f"{role}: {type(error).__name__}: {error}\n")
         return 1
     if isinstance(part, OrchestratorDesk):
-        run = live_run(part, began_s=0.0)
-        pd.to_pickle({name: getattr(run, name) for name in TABLES}, folder / "tables.pickle")
+        run = found.run(part)
+        pd.to_pickle(left(run, part.counters["acted"], folder), folder / "left.pickle")
         (folder / "counters.json").write_text(json.dumps(part.counters))
     part.close()
     return 0
 
 
-def warm_up(strategy: str) -> None:
+def warm_up() -> None:
     """Let everything be imported and compiled before the first fork."""
-    frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[:60]}
-    live = make_live_setting(strategy, facts_of(frames), cash=100_000, currency="USD")
     with tempfile.TemporaryDirectory() as folder:
-        parts = make_parts(ROLES, MemoryStreams(), live, Path(folder), frames=frames)
-        work(parts, stop=threading.Event())
-        live_run(cast(OrchestratorDesk, parts[-1]), began_s=0.0)
-        for part in parts:
-            part.close()
+        world, place = World("bars", 60), Path(folder)
+        put(world, place)
+        in_memory(made(world, place))
 
 
 def serve() -> None:
@@ -150,5 +143,5 @@ def ended_with(order: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    warm_up(sys.argv[1])
+    warm_up()
     serve()

@@ -13,26 +13,23 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-import sptrader as sp
 from sptrader.model.ids import PAPER
 from sptrader.model.messages import EvidenceRequest
 from sptrader.model.orders import Cancel, Decided, Fill, Order
-from sptrader.runs.backtest import make_run, outcome_of
-from sptrader.runs.prepare import prepare
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.embedded import EmbeddedServer
 from sptrader.streams.journal_reader import JournalReader
 from sptrader.streams.redis import RedisStreams
-from tests.busy import busy
+from tests.faults.worlds import ROLES, TABLES, Undisturbed, World, exchange_of, made, put
+from tests.runs.exchange import Exchange
 
-ROLES = ("feed", "worker", "execution", "orchestrator")
-TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 PATIENCE = {"attempts": 400, "first_wait_s": 0.02, "longest_wait_s": 0.1, "most_s": 120.0, "answer_s": 5.0}
 IS_LONG = bool(os.environ.get("SPTRADER_FAULTS"))
 
@@ -41,12 +38,10 @@ class PartServer:
     """The program that forks parts, and what it says of them."""
 
     def __init__(self, folder: Path) -> None:
-        self.strategy = folder / "busy.yaml"
-        self.strategy.write_text(busy())
         self.log = folder / "parts.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("part_process.py")), str(self.strategy)],
+                [sys.executable, str(Path(__file__).with_name("part_process.py"))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -61,7 +56,11 @@ class PartServer:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
-        return self._started.get(timeout=120)
+        until = time.perf_counter() + 120.0
+        while self._reader.is_alive() and time.perf_counter() < until:
+            with contextlib.suppress(queue.Empty):
+                return self._started.get(timeout=0.5)
+        raise AssertionError(f"no part was started: {self.log.read_text()[-3000:]}")
 
     def close(self) -> None:
         """End the program, and all parts with it."""
@@ -91,25 +90,31 @@ class FaultySession:
         folder: Path,
         *,
         bars: int = 200,
+        world: World | None = None,
         seconds: float = 1.0,
         url: str = "",
         patience: dict[str, float] | None = None,
     ) -> None:
-        self.parts, self.folder, self.bars = parts, folder, bars
+        self.parts, self.folder = parts, folder
+        self.world = world or World(bars=bars)
+        put(self.world, folder)
+        self.exchange: Exchange | None = None
+        self._open = contextlib.ExitStack()
         self.server = EmbeddedServer(folder / "server")
         self.url = url or self.server.url
         self.setting = {
-            "bars": bars,
-            "strategy": str(parts.strategy),
+            "world": asdict(self.world),
             "folder": str(folder),
             "url": self.url,
-            "speed": bars * 3600 / seconds,
+            "speed": self.world.span_s / seconds,
             "patience": {**PATIENCE, **(patience or {})},
         }
         self.pids: dict[str, int] = {}
         self.kills: Counter[str] = Counter()  # how often a process was killed, by role
         self.stops: Counter[str] = Counter()  # how often one stopped by itself with a sentence
+        self.dying: set[str] = set()
         self.done: set[str] = set()
+        self._said_before = parts.log.stat().st_size
 
     def run(
         self,
@@ -123,6 +128,7 @@ class FaultySession:
         since the first bar."""
         to_die = {role: deque((die or {}).get(role, ())) for role in ROLES}
         limits = dict(limits or {})
+        self.exchange = self._open.enter_context(exchange_of(made(self.world, self.folder)))
         for role in ROLES:
             self._start(role, to_die[role], limits)
         began = self._first_bar_s() if meanwhile is not None else time.perf_counter()
@@ -139,6 +145,7 @@ class FaultySession:
             if not role:
                 continue  # of an earlier session
             del self.pids[role]
+            self.dying.discard(role)
             assert code in (0, 1, -signal.SIGKILL), f"{role} ended with {code}: {self._said()}"
             if code == 0:
                 self.done.add(role)
@@ -146,16 +153,23 @@ class FaultySession:
             (self.kills if code < 0 else self.stops)[role] += 1
             self._start(role, to_die[role], limits)
 
-    def kill(self, role: str) -> None:
-        """Kill a part as it is, wherever it is."""
-        if role in self.pids:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.kill(self.pids[role], signal.SIGKILL)
+    def kill(self, role: str) -> bool:
+        """Kill a part as it is, wherever it is; False when there is none to be killed now."""
+        if role not in self.pids or role in self.dying:
+            return False
+        try:
+            os.kill(self.pids[role], signal.SIGKILL)
+        except ProcessLookupError:  # it has just ended
+            return False
+        self.dying.add(role)
+        return True
 
     def restart_server(self, *, kill: bool, between: Callable[[], object] = lambda: None) -> None:
         """End the server, by kill -9 or orderly, and start it on what it left; `between` may change that."""
         if kill:
+            self._ask_server()  # it lives
             os.kill(self.server.pid, signal.SIGKILL)
+            self.kills["server"] += 1
         self.server.stop()
         between()
         self.server = EmbeddedServer(self.folder / "server")
@@ -164,18 +178,33 @@ class FaultySession:
         """End what still runs."""
         for role in list(self.pids):
             self.kill(role)
+        self._open.close()
         self.server.stop()
+
+    def said(self) -> str:
+        """What the parts of this session have said so far."""
+        with self.parts.log.open() as log:
+            log.seek(self._said_before)
+            return log.read()
+
+    def _ask_server(self) -> int:
+        streams = RedisStreams(self.server.url)
+        try:
+            return streams.length(self.bars_stream)
+        finally:
+            streams.close()
+
+    @property
+    def bars_stream(self) -> str:
+        """The stream of the bars that are traded."""
+        return keys.bars("EURUSD", "1m" if self.world.kind == "quotes" else "1h")
 
     def _first_bar_s(self) -> float:
         """Wait for the first bar and return when it came."""
         until = time.perf_counter() + 60.0
-        streams = RedisStreams(self.server.url)
-        try:
-            while streams.length(keys.bars("EURUSD", "1h")) == 0:
-                assert time.perf_counter() < until, f"no bar came: {self._said()}"
-                time.sleep(0.005)
-        finally:
-            streams.close()
+        while self._ask_server() == 0:
+            assert time.perf_counter() < until, f"no bar came: {self._said()}"
+            time.sleep(0.005)
         return time.perf_counter()
 
     def _start(self, role: str, to_die: deque[tuple[str, int]], limits: dict[str, int]) -> None:
@@ -184,37 +213,34 @@ class FaultySession:
         self.pids[role] = self.parts.start({**order, "most_bytes": limits.pop(role, 0)})
 
     def _said(self) -> str:
-        return self.parts.log.read_text()[-3000:]
+        return self.said()[-3000:]
 
 
-def expected_tables(strategy: Path, bars: int) -> dict[str, pd.DataFrame]:
-    """What the backtest of the same bars leaves."""
-    ready = prepare(strategy, sp.sample("EURUSD", "1h").iloc[:bars], cash=100_000, currency="USD")
-    run = make_run(ready, outcome_of(ready), seed=0, began_s=0.0)
-    return {name: getattr(run, name) for name in TABLES}
+def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_lost: bool = False) -> None:
+    """What a session left is what an undisturbed one leaves, in its tables, its journals and on its streams.
 
-
-def assert_undisturbed(session: FaultySession, expected: dict[str, pd.DataFrame], *, has_lost: bool = False) -> None:
-    """What a session left is what an undisturbed one leaves, in its tables, its journals and on its streams."""
-    tables = pd.read_pickle(session.folder / "tables.pickle")
+    `has_lost` is of one whose server forgot: there is less on its streams than was read.
+    """
+    found: Undisturbed = pd.read_pickle(session.folder / "left.pickle")
     for name in TABLES:
-        pd.testing.assert_frame_equal(tables[name], expected[name], check_exact=True)
+        pd.testing.assert_frame_equal(found.tables[name], expected.tables[name], check_exact=True, obj=name)
+        assert found.files[name] == expected.files[name], f"the bytes of {name}"
     counters = json.loads((session.folder / "counters.json").read_text())
     assert counters["read"] == sum(counters[name] for name in ("acted", "ignored", "refused", "dead"))
-    assert counters["acted"] == session.bars + 1  # each bar, and the end
+    assert counters["acted"] == found.acted == expected.acted
     streams = RedisStreams(session.server.url)
     try:
         assert_once(session, streams, expected)
         groups = {keys.SIGNALS: "orchestrator", keys.fills(PAPER): "orchestrator", keys.orders(PAPER): "execution"}
         pending = {name: streams.pending(f"{group}:{PAPER}", name) for name, group in groups.items()}
         assert set(pending.values()) == {0}, pending
-        if not has_lost:  # on a server that forgot there is less than was read
+        if not has_lost:
             assert counters["read"] == streams.length(keys.SIGNALS)
     finally:
         streams.close()
 
 
-def assert_once(session: FaultySession, streams: RedisStreams, expected: dict[str, pd.DataFrame]) -> None:
+def assert_once(session: FaultySession, streams: RedisStreams, expected: Undisturbed) -> None:
     """No order twice, no fill twice, none lost: in both journals, and on the streams when what is the same is taken once."""
     with JournalReader(session.folder / "session.sqlite") as journal:
         sent = [one.order.client_order_id for one in journal.orders()]
@@ -227,13 +253,13 @@ def assert_once(session: FaultySession, streams: RedisStreams, expected: dict[st
     assert len(set(sent)) == len(sent)
     assert len(set(booked)) == len(booked)
     assert booked == told
-    assert len(booked) == len(expected["fills"])
+    assert len(booked) == len(expected.tables["fills"])
     on_orders = [decode(entry.fields) for entry in streams.history(keys.orders(PAPER))]
     bodies = {repr(one) for one in on_orders}
     orders = {one.client_order_id for one in on_orders if isinstance(one, Order)}
     assert orders == set(sent)
     assert len({repr(one) for one in on_orders if isinstance(one, Order)}) == len(sent)  # sent again is sent the same
-    assert sum(text.startswith("Decided") for text in bodies) == session.bars
+    assert sum(text.startswith("Decided") for text in bodies) == session.world.bars
     cancels = {one.client_order_id for one in on_orders if isinstance(one, Cancel)}
     assert cancels <= orders
     assert all(isinstance(one, Order | Cancel | Decided | EvidenceRequest) for one in on_orders)

@@ -60,7 +60,7 @@ def test_one_without_patience_stops_with_a_sentence_and_goes_on_when_started_aga
 
     assert session.stops["orchestrator"] > 0
     assert session.stops["execution"] > 0
-    assert "cannot be reached" in session.parts.log.read_text()
+    assert "cannot be reached" in session.said()
     assert_undisturbed(session, expected(BARS))
 
 
@@ -84,7 +84,7 @@ def test_a_full_disk_stops_a_part_with_a_sentence_and_nothing_is_lost(begin, exp
     session.run(limits={role: 150_000})  # bytes of any file: the journal's log is full in the midst of the session
 
     assert session.stops == {role: 1}
-    said = session.parts.log.read_text()
+    said = session.said()
     assert f"{role}: RunError: Journal" in said
     assert_undisturbed(session, expected(BARS))
 
@@ -105,7 +105,7 @@ def test_a_server_that_comes_back_with_less_than_it_was_told_is_told_again(begin
 
     session.run(meanwhile=forget)
 
-    assert "has lost" in session.parts.log.read_text()
+    assert "has lost" in session.said()
     assert_undisturbed(session, expected(BARS), has_lost=True)
 
 

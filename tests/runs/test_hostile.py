@@ -25,7 +25,7 @@ from sptrader.streams.deadletters import decode_dead_letter
 from sptrader.streams.journal_reader import JournalReader
 from sptrader.streams.memory import MemoryServer, MemoryStreams
 from tests.busy import busy
-from tests.faults.session import TABLES, expected_tables
+from tests.faults.worlds import World, undisturbed
 
 BARS = 120
 ROLES = ["feed", "worker", "execution", "orchestrator"]
@@ -114,9 +114,10 @@ def at_the_end_of(session_of):
 
 def assert_as_undisturbed(desk, folder: Path) -> None:
     run = live_run(desk, began_s=0.0)
-    for name, table in expected_tables(folder / "busy.yaml", BARS).items():
+    tables = undisturbed(World(bars=BARS), folder).tables
+    for name, table in tables.items():
         pd.testing.assert_frame_equal(getattr(run, name), table, check_exact=True)
-    assert len(TABLES) == 6
+    assert len(tables) == 6
 
 
 def test_hostile_messages_change_nothing_and_are_kept_with_their_reason(session_of, tmp_path: Path) -> None:

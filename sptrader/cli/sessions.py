@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,7 +16,7 @@ from sptrader.cli.live import RedisUrl
 from sptrader.clock import LiveClock
 from sptrader.errors import RunError, StreamError
 from sptrader.model.period import time_text
-from sptrader.runs.control import Health, ask, health, reached, stop_session
+from sptrader.runs.control import Fate, Health, ask, health, reached, stop_session
 from sptrader.runs.journal_replay import replay_journal
 from sptrader.runs.kill_switch import open_kill_switch, pull_kill_switch
 from sptrader.runs.leftovers import forget, require_stopped
@@ -114,10 +115,19 @@ def live_kill(
 
 def live_control(
     command: Annotated[
-        str, typer.Argument(help="pause, resume, reduce-only, flatten, unlatch, limit, cancel or close.")
+        str, typer.Argument(help="pause, resume, reduce-only, flatten, unlatch, limit, cancel, close or resolve.")
     ],
-    name: Annotated[str, typer.Argument(help="The limit, or the instrument to cancel or close.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="The limit, the instrument to cancel or close, or the unknown order to resolve.")
+    ] = "",
     value: Annotated[float | None, typer.Argument(help="The limit's new value.")] = None,
+    fate: Annotated[
+        str | None,
+        typer.Option("--as", help="resolve: what the broker shows, working, filled, cancelled or rejected."),
+    ] = None,
+    price: Annotated[str | None, typer.Option(help="resolve --as filled: at which price.")] = None,
+    quantity: Annotated[str | None, typer.Option(help="resolve --as filled: how much; all that is left by default.")] = None,
+    fill_id: Annotated[str, typer.Option(help="resolve --as filled: the broker's id of the fill.")] = "",
     account: Account = None,
     folder: Folder = None,
     redis_url: RedisUrl = None,
@@ -132,6 +142,13 @@ def live_control(
         raise RunError("`live-control limit` needs a limit and its value, as in: limit max_drawdown 0.1.", key="name")
     if word in ("cancel", "close") and not name:
         raise RunError(f"`live-control {command}` needs an instrument, as in: {command} EURUSD.", key="name")
+    if word == "resolve" and (not name or fate is None):
+        raise RunError(
+            "`live-control resolve` needs an order and what became of it, as in: resolve 3f2a90 --as cancelled.", key="name"
+        )
+    if word != "resolve" and (fate or price or quantity or fill_id):
+        raise RunError("--as, --price, --quantity and --fill-id are for `live-control resolve`.", key="as")
+    seen = None if fate is None else Fate(fate, _number("price", price), _number("quantity", quantity), fill_id)
     with reached(account, folder=folder, redis_url=redis_url) as place:
         if word == "unlatch":
             open_kill_switch(place.account, by=who, folder=place.folder, streams=place.streams)
@@ -140,7 +157,7 @@ def live_control(
                 "why": "the kill switch is open; entries wait for `resume`",
             }
         else:
-            answer = ask(place, word, by=who, name=name, value=value, wait_s=wait)
+            answer = ask(place, word, by=who, name=name, value=value, fate=seen, wait_s=wait)
     if as_json:
         print(json.dumps({"command": command, "verdict": answer["verdict"], "why": answer["why"]}))
     else:
@@ -195,6 +212,13 @@ def live_forget(
         require_stopped(place.streams, account)
         gone = forget(place.streams, account, bars=[(one, str(timeframe)) for one in symbol or ()])
     print(f"forgotten: {', '.join(gone) or 'nothing was there'}")
+
+
+def _number(name: str, text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except ArithmeticError:
+        raise RunError(f"--{name} was '{text}'; allowed is a number above 0.", key=name, value=text) from None
 
 
 def _letters_of(folder: Path) -> list[DeadLetter]:

@@ -16,6 +16,16 @@ import msgspec
 from sptrader.errors import BrokerError, BrokerTimeout
 from sptrader.execution.lifecycle import Anomaly, Change, Life, after
 from sptrader.execution.record import Oddity, Outcome, Record, Sent
+from sptrader.execution.resolving import (
+    STATUS,
+    fill_by_hand,
+    require_no_contradiction,
+    require_plain,
+    require_unknown,
+    was_filled_by_hand,
+)
+from sptrader.model.ids import BY_HAND
+from sptrader.model.messages import Command
 from sptrader.model.orders import (
     Amend,
     Cancel,
@@ -121,16 +131,27 @@ class Engine:
                 outcomes.append(Outcome(to_send=record.unanswered))
         return _joined(outcomes)
 
-    def resolve(self, client_order_id: str, *, is_at_broker: bool, by: str) -> Outcome:
-        """Settle an unknown order by a person's word: it works at the broker, or it is not there and never will be."""
-        record = self.record(client_order_id)
-        if record is None or record.life.status is not OrderStatus.UNKNOWN:
-            status = "not known here" if record is None else record.life.status.value
-            raise BrokerError(f"order '{client_order_id}' is {status}; only an unknown order can be resolved.")
-        if not by.strip():
-            raise BrokerError("resolving an order needs the name of the person who does it; it was empty.", key="by")
+    def resolve(self, word: Command) -> Outcome:
+        """Settle an unknown order by the word of a person who looked at the broker.
+
+        What is filled is told as a fill, and what of the order is not is cancelled. Raises `BrokerError` for an order that is
+        not unknown, and where the broker's evidence, as far as it answers, says otherwise.
+        """
+        record = require_unknown(word.name, self.record(word.name), self.unknown())
+        require_plain(word, record)
+        try:
+            found = self.broker.find_order(word.name)
+        except BrokerError:
+            found = None  # no evidence: the person's word is all there is
+        require_no_contradiction(word, record, found)
         record = self._keep(record, stage="answered")
-        return self._update(record, OrderStatus.ACCEPTED if is_at_broker else OrderStatus.CANCELLED, "manual")
+        if word.status != "filled":
+            return self._update(record, STATUS[word.status], "manual")
+        outcome = self._applied(record, fill_by_hand(word, record, now_ns=self._clock.now_ns()))
+        record = self.records[word.name]
+        if record.life.status.is_final:
+            return outcome
+        return _joined([outcome, self._update(record, OrderStatus.CANCELLED, "manual")])
 
     def is_blocked(self, symbol: str) -> bool:
         """Whether an order of the symbol is unknown, so that no new risk may be taken in it."""
@@ -289,6 +310,8 @@ class Engine:
         return self._applied(record, report)
 
     def _applied(self, record: Record, report: Fill | OrderUpdate) -> Outcome:
+        if isinstance(report, Fill) and was_filled_by_hand(record) and not report.fill_id.startswith(BY_HAND):
+            return Outcome(oddities=(_odd(Anomaly.BY_HAND, report),))
         change: Change = after(record.life, report)
         oddities = () if change.anomaly is None else (_odd(change.anomaly, report),)
         if not change.is_news:

@@ -20,6 +20,7 @@ class Anomaly(StrEnum):
     AFTER_END = "fill_after_end"
     OVERFILL = "overfill"
     UNKNOWN_ORDER = "unknown_order"
+    BY_HAND = "entered_by_hand"
 
     @property
     def sentence(self) -> str:
@@ -34,6 +35,7 @@ _SENTENCES = {
     Anomaly.AFTER_END: "a fill came after the order had ended; it was booked, for a fill is a fact",
     Anomaly.OVERFILL: "more was filled than was ordered; it was booked, for a fill is a fact",
     Anomaly.UNKNOWN_ORDER: "the report is about an order that was never sent from here",
+    Anomaly.BY_HAND: "a person has said what this order filled; the broker's own report of it is not booked again",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sptrader.errors import BrokerError
 from sptrader.execution.record import Record
+from sptrader.execution.resolving import was_filled_by_hand
 from sptrader.model.orders import BrokerAccount, BrokerPosition, Fill, OpenOrder
 from sptrader.model.ports import Broker
 
@@ -227,7 +228,12 @@ def _missed_fills(expected: Expected, evidence: Evidence) -> tuple[list[Fill], l
     known = set(expected.records) | {
         one.client_order_id for one in evidence.open_orders if one.parent in expected.records
     }
-    new = {fill.fill_id: fill for fill in evidence.fills if fill.fill_id not in seen}
+    by_hand = {order_id for order_id, record in expected.records.items() if was_filled_by_hand(record)}
+    new = {
+        fill.fill_id: fill
+        for fill in evidence.fills
+        if fill.fill_id not in seen and fill.client_order_id not in by_hand
+    }
     ours = [fill for fill in new.values() if _is_known(fill, known, evidence)]
     return ours, [fill for fill in new.values() if not _is_known(fill, known, evidence)]
 

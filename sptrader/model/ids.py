@@ -6,6 +6,7 @@ import hashlib
 
 PAPER = "paper"  # the account of backtests and, unless another is said, of paper trading: the same ids
 KILL_ORDER = "kill-"  # how the ids of the kill switch's orders begin
+BY_HAND = "by-hand-"  # how the ids begin of fills that a person read at the broker
 ADOPTED = "adopted-"  # how the ids begin of fills that stand for a position found at the broker
 
 

@@ -6,6 +6,7 @@ opening time. `streams.codec` alone knows how they become bytes.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -97,16 +98,37 @@ class PriceUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="command"):
-    """What a person tells a running session; `value` is the limit's new value for `set_limit`, whose name is `name`."""
+    """What a person tells a running session; `value` is the limit's new value for `set_limit`, whose name is `name`.
+
+    `resolve` says what became of the unknown order `name`: its `status`, and for a filled one the `price` that the broker
+    shows, the `quantity` (None: all that is left) and the broker's id of the fill, where it is known.
+    """
 
     command_id: Name
     command: Literal[
-        "pause", "resume", "reduce_only", "flatten", "kill", "unlatch", "set_limit", "cancel", "close", "stop"
+        "pause", "resume", "reduce_only", "flatten", "kill", "unlatch", "set_limit", "cancel", "close", "stop", "resolve"
     ]
     by: str
     at_ns: Nanoseconds
     name: str = ""
     value: float | None = None
+    status: Literal["", "working", "filled", "cancelled", "rejected"] = ""
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    fill_id: str = ""
+    version: int = VERSION
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="answered"):
+    """What execution answers a person whose command only it can judge: `resolve`."""
+
+    command_id: Name
+    command: Name
+    by: str
+    verdict: Literal["acted", "refused"]
+    why: str
+    at_ns: Nanoseconds
+    symbol: str = ""
     version: int = VERSION
 
 

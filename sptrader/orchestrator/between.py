@@ -118,6 +118,8 @@ def take_command(session: Session, command: Command) -> Answer:
     what was found different at the broker is settled. Before the first bar trading can be held back and let go.
     """
     word, state = command.command, session.state
+    if word == "resolve":
+        return Answer("ignored", "execution answers it")
     if word == "stop":
         return Answer("ignored", "processes are stopped by a signal or by their key on the server")
     if word == "resume":

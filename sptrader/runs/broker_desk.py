@@ -19,8 +19,8 @@ from sptrader.execution.kill import Latched
 from sptrader.execution.reconcile import gather
 from sptrader.execution.record import Outcome, Record
 from sptrader.execution.safety import Market, Trading
-from sptrader.model.messages import BrokerEvidence, Command, EvidenceRequest
-from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Matched, Order
+from sptrader.model.messages import Answered, BrokerEvidence, Command, EvidenceRequest
+from sptrader.model.orders import Amend, Cancel, Decided, Fill, Instruction, Matched, NightCharge, Order
 from sptrader.model.ports import Broker, Clock, Entry, Streams
 from sptrader.runs.bars_to_meet import BarsToMeet
 from sptrader.runs.broker_history import missed_reports
@@ -34,10 +34,12 @@ from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import UNANSWERED, Pulse
 from sptrader.runs.reconciling import shown
+from sptrader.runs.resolved import resolved
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.journal import Journal, Step
 from sptrader.streams.journal_tables import Identity
+from sptrader.streams.shelf import StateShelf
 
 RECORD = "order:"  # how the names of orders begin among the journal's states
 MET = "met"
@@ -107,6 +109,7 @@ class BrokerDesk:
             last_price=self._last_price,
             keep=self._keep,
             records=[msgspec.json.decode(body, type=Record) for body in kept.values()],
+            shelf=StateShelf(self._journal, RECORD),
         )
         trading = self._journal.state(TRADING)
         self.desk.trading = "active" if trading is None else msgspec.json.decode(trading, type=Trading)
@@ -143,6 +146,7 @@ class BrokerDesk:
             is_busy = self._close_bars() or is_busy
         self._send()
         self._inbox.acknowledge(taken)
+        self.desk.shelve()
         self._beat()
         return is_busy
 
@@ -188,7 +192,12 @@ class BrokerDesk:
         self._send()
 
     def _beat(self) -> None:
-        notes = ("kill switch latched" if self.desk.latched is not None else "", self._line.note)
+        unknown = ", ".join(f"{one.client_order_id} ({one.symbol})" for one in self.desk.engine.unknown())
+        notes = (
+            "kill switch latched" if self.desk.latched is not None else "",
+            self._line.note,
+            f"unknown, and to be resolved: {unknown}" if unknown else "",
+        )
         self._pulse.beat(self.counters, "; ".join(note for note in notes if note))
 
     def _keep(self, outcome: Outcome) -> None:
@@ -202,6 +211,8 @@ class BrokerDesk:
                 if isinstance(report, Fill):
                     self._counts["fills"] += int(step.add_fill(report))
                     step.send(self._stream, report.fill_id, report)
+                elif isinstance(report, NightCharge):
+                    step.send(self._stream, report.charge_id, report)
                 elif not isinstance(report, Matched):
                     step.send(self._stream, report.update_id, report)
 
@@ -229,11 +240,11 @@ class BrokerDesk:
     def _take(self, entry: Entry) -> None:
         """Do what an entry asks for; one that is read again after a crash is known by its id, and not sent again."""
         is_order = entry.stream == keys.orders(self._live.account)
-        reason = ""
+        reason, answer = "", None
         try:
             message = decode(entry.fields)
             if isinstance(message, Command) and not is_order:
-                self._command(message)
+                answer = self._command(message)
             elif isinstance(message, EvidenceRequest):
                 self._answer(message)
             elif isinstance(message, Order | Cancel | Amend | Decided):
@@ -243,6 +254,8 @@ class BrokerDesk:
         except StreamError as error:
             reason = str(error) if is_order else ""
         with self._journal.transaction() as step:
+            if answer is not None:
+                step.send(self._stream, f"answered:{answer.command_id}", answer)
             self._done(entry, reason, step)
 
     def _done(self, entry: Entry, reason: str, step: Step) -> None:
@@ -267,7 +280,12 @@ class BrokerDesk:
         self.desk.instruct(message)
         return ""
 
-    def _command(self, command: Command) -> None:
+    def _command(self, command: Command) -> Answered | None:
+        """Do what a person's command means to orders on their way; all else is the orchestrator's, and so is the answer."""
+        with self._journal.transaction() as step:
+            step.add_command(command)
+        if command.command == "resolve":
+            return resolved(self.desk, command, at_ns=self._clock.now_ns())[1]
         if command.command == "kill":
             latched = Latched(by=command.by, reason="command", at_ns=command.at_ns)
             self._switch.pull(latched)
@@ -280,6 +298,7 @@ class BrokerDesk:
             self.desk.trading = _TRADING[command.command]
             with self._journal.transaction() as step:
                 step.put_state(TRADING, msgspec.json.encode(self.desk.trading))
+        return None
 
     def _answer(self, asked: EvidenceRequest) -> None:
         """Tell what the broker shows, behind everything that it has reported."""

@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple, cast, get_args
 
 from sptrader.clock import LiveClock
 from sptrader.errors import RunError, did_you_mean
+from sptrader.execution.resolving import STATUS
 from sptrader.model.messages import Command, Heartbeat
 from sptrader.model.ports import Streams
 from sptrader.runs.leftovers import heartbeats, is_fresh, read_snapshot
@@ -23,7 +25,8 @@ from sptrader.streams import keys
 from sptrader.streams.codec import encode
 from sptrader.streams.redis import Patience, RedisStreams
 
-Word = Literal["pause", "resume", "reduce_only", "flatten", "set_limit", "cancel", "close"]
+Word = Literal["pause", "resume", "reduce_only", "flatten", "set_limit", "cancel", "close", "resolve"]
+_Status = Literal["", "working", "filled", "cancelled", "rejected"]
 NEEDED = ("worker", "execution", "orchestrator")
 _PATIENCE = Patience(answer_s=3.0, attempts=3, most_s=6.0)
 _LOOK_S = 0.1
@@ -88,8 +91,44 @@ def health(place: Place) -> Health:
     return Health(place.account, tuple(beats), silent, read_snapshot(place.streams, place.account))
 
 
-def tell(streams: Streams, account: str, word: str, *, by: str, name: str = "", value: float | None = None) -> Command:
-    """Put a command onto the account's stream of control and return it."""
+@dataclass(frozen=True)
+class Fate:
+    """What a person saw at the broker of an order: `working`, `filled`, `cancelled` or `rejected`; a filled one at a price,
+    whole where no quantity is said, under the broker's id of the fill where it is known.
+    """
+
+    status: str
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    fill_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUS:
+            raise RunError(
+                f"--as was '{self.status}'{did_you_mean(self.status, STATUS) or '.'} Allowed: {', '.join(STATUS)}.",
+                key="as",
+                value=self.status,
+            )
+        if self.status == "filled" and self.price is None:
+            raise RunError("a filled order needs the price that the broker shows: --price.", key="price")
+        if self.status != "filled" and (self.price is not None or self.quantity is not None or self.fill_id):
+            raise RunError(f"--price, --quantity and --fill-id are for --as filled; it was {self.status}.", key="as")
+        for name, number in (("price", self.price), ("quantity", self.quantity)):
+            if number is not None and not (number.is_finite() and number > 0):
+                raise RunError(f"--{name} was {number}; allowed is a number above 0.", key=name, value=number)
+
+
+def tell(
+    streams: Streams,
+    account: str,
+    word: str,
+    *,
+    by: str,
+    name: str = "",
+    value: float | None = None,
+    fate: Fate | None = None,
+) -> Command:
+    """Put a command onto the account's stream of control and return it; `fate` is what `resolve` says of the order `name`."""
     if word not in get_args(Word):
         shown = [{"set_limit": "limit"}.get(one, one).replace("_", "-") for one in (*get_args(Word), "unlatch")]
         raise RunError(
@@ -104,19 +143,30 @@ def tell(streams: Streams, account: str, word: str, *, by: str, name: str = "", 
         at_ns=LiveClock().now_ns(),
         name=name,
         value=value,
+        status=cast(_Status, "" if fate is None else fate.status),
+        price=None if fate is None else fate.price,
+        quantity=None if fate is None else fate.quantity,
+        fill_id="" if fate is None else fate.fill_id,
     )
     streams.add(keys.control(account), encode(command))
     return command
 
 
 def ask(
-    place: Place, word: str, *, by: str, name: str = "", value: float | None = None, wait_s: float = 5.0
+    place: Place,
+    word: str,
+    *,
+    by: str,
+    name: str = "",
+    value: float | None = None,
+    fate: Fate | None = None,
+    wait_s: float = 5.0,
 ) -> dict[str, object]:
     """Tell a session something and return its answer: `verdict` and `why`. Raises `RunError` when it does not answer in time."""
     clock = LiveClock()
     what = f"{word} by {by}"
     before = len(_answers(place, what))
-    tell(place.streams, place.account, word, by=by, name=name, value=value)
+    tell(place.streams, place.account, word, by=by, name=name, value=value, fate=fate)
     until_s = clock.elapsed_s() + wait_s
     while clock.elapsed_s() < until_s:
         found = _answers(place, what)

@@ -32,6 +32,7 @@ from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
 from sptrader.runs.reconciling import shown
+from sptrader.runs.resolved import resolved
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.journal import Journal, Step
@@ -283,6 +284,10 @@ class ExecutionDesk:
             self._open()
             if is_now:
                 self._switch.open(by=command.by)
+        elif command.command == "resolve":
+            reports, answer = resolved(self.desk, command, at_ns=self._clock.now_ns())
+            self._tell(reports, step)
+            step.send(self._stream, f"answered:{command.command_id}", answer)
         self._trading = _TRADING.get(command.command, self._trading)
         if self.desk is not None:
             self.desk.trading = self._trading

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from sptrader.execution.engine import Engine
 from sptrader.execution.guard import Guard
 from sptrader.execution.kill import KillReport, Latched, flatten
 from sptrader.execution.record import Outcome, Record
 from sptrader.execution.safety import Market, Trading, check_order, memory_of
+from sptrader.model.messages import Command
 from sptrader.model.orders import Fill, Instruction, Order, Report
 from sptrader.model.ports import Broker, Clock
+from sptrader.model.shelf import KEPT_ENDED, Shelf
 from sptrader.runs.order_limits import OrderLimits
+
+_KIND = "record"  # on the shelf
 
 
 def _unkept(outcome: Outcome) -> None:
@@ -23,7 +29,7 @@ class OrderDesk:
     """What stands between instructions and a broker. Each call returns the reports it led to.
 
     `keep` journals what a call of the engine led to: before anything of it is sent, and after each answer. `records` are those
-    that were kept before a restart.
+    that were kept before a restart. `shelf` takes the records of orders that have ended, but the last ones: see `shelve`.
 
     `last_price` knows a symbol's last price, its time and its conversion rate; None where it has none. What happens depends on
     the calls and the clock alone.
@@ -38,9 +44,12 @@ class OrderDesk:
         last_price: Callable[[str], Market | None],
         keep: Callable[[Outcome], None] = _unkept,
         records: Iterable[Record] = (),
+        shelf: Shelf | None = None,
     ) -> None:
         self.broker, self.limits = broker, limits
-        self.engine = Engine(broker, clock=clock, records=records)
+        self.engine = Engine(broker, clock=clock, records=records, recall=self._recalled)
+        self._shelf, self._n_shelved = shelf, 0
+        self._shelving_at = 2 * KEPT_ENDED
         self._keep = keep
         self.trading: Trading = "active"
         self.latched: Latched | None = None
@@ -98,6 +107,24 @@ class OrderDesk:
         """Open the kill switch again."""
         self.latched = self.last_round = None
 
+    def resolve(self, word: Command) -> list[Report]:
+        """Settle an unknown order by a person's word. Raises as the engine does."""
+        return self._told(self.engine.resolve(word))
+
+    def shelve(self) -> None:
+        """Let the records of orders that have ended leave memory when they are many; they are found again by their ids."""
+        if self._shelf is None or len(self.engine.records) < self._shelving_at:
+            return
+        gone = self.engine.forget(keep=KEPT_ENDED)
+        for record in gone:
+            self._shelf.put(_KIND, record.client_order_id, msgspec.json.encode(record))
+        self._n_shelved += len(gone)
+        self._shelving_at = len(self.engine.records) + KEPT_ENDED
+
+    def _recalled(self, client_order_id: str) -> Record | None:
+        body = None if self._shelf is None or not self._n_shelved else self._shelf.get(_KIND, client_order_id)
+        return None if body is None else msgspec.json.decode(body, type=Record)
+
     def _flatten(self) -> list[Report]:
         if self.latched is None:
             return []
@@ -112,7 +139,10 @@ class OrderDesk:
             return []
         unprotected = self._guard.unprotected(self.broker, self.engine, now_ns=self._clock.now_ns())
         self.counters["flattened"] += len(unprotected)
-        exits = [self._guard.exit(self.broker, self.engine, position, now_ns=self._clock.now_ns()) for position in unprotected]
+        exits = [
+            self._guard.exit(self.broker, self.engine, position, now_ns=self._clock.now_ns())
+            for position in unprotected
+        ]
         return [report for order in exits for report in self._through(order)]
 
     def _through(self, instruction: Instruction) -> list[Report]:

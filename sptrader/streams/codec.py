@@ -8,6 +8,7 @@ An entry of a stream has one field, whose name says what its JSON holds:
     signal         Event: {"timestamp", "signal_name", "signal_type", "strength", "metadata": {"symbol"}}
     price_update   PriceUpdate: {symbol: price}                 heartbeat Heartbeat (the value of a key)
     request        EvidenceRequest                              evidence  BrokerEvidence
+    answered       Answered
     reconciled     Reconciled (in a journal only)
 
 Our own messages carry their kind (`message`) and `version`, and no key that is not theirs. In an `Event`, which any program
@@ -29,6 +30,7 @@ import msgspec
 from sptrader.errors import StreamError, did_you_mean
 from sptrader.model.messages import (
     VERSION,
+    Answered,
     BarMessage,
     BrokerEvidence,
     ColumnsMessage,
@@ -64,7 +66,7 @@ _LARGEST_FLOAT = int(sys.float_info.max)
 
 Message = (
     BarMessage | TickMessage | ColumnsMessage | Event | PriceUpdate | Command | Heartbeat
-    | Order | Cancel | Amend | Decided | Fill | OrderUpdate | Matched | EvidenceRequest | BrokerEvidence | Reconciled
+    | Answered | Order | Cancel | Amend | Decided | Fill | OrderUpdate | Matched | EvidenceRequest | BrokerEvidence | Reconciled
 )  # fmt: skip
 
 _Output = float | Literal["inf", "-inf"] | None
@@ -100,6 +102,7 @@ _FIELDS: dict[type, str] = {
     EvidenceRequest: "request",
     BrokerEvidence: "evidence",
     Reconciled: "reconciled",
+    Answered: "answered",
     **dict.fromkeys((Order, Cancel, Amend, Decided), "order"),
     **dict.fromkeys((Fill, OrderUpdate, Matched), "report"),
 }
@@ -114,6 +117,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "request": msgspec.json.Decoder(EvidenceRequest),
     "evidence": msgspec.json.Decoder(BrokerEvidence),
     "reconciled": msgspec.json.Decoder(Reconciled),
+    "answered": msgspec.json.Decoder(Answered),
     "order": msgspec.json.Decoder(Instruction),
     "report": msgspec.json.Decoder(Report),
 }
@@ -276,6 +280,11 @@ def _check_command(command: Command, where: str) -> None:
         raise _refuse(where, "value", command.value, "a finite number is allowed")
     if command.command == "set_limit" and (not command.name or command.value is None):
         raise _refuse(where, "command", "set_limit", "it needs the limit's 'name' and its new 'value'")
+    if command.command == "resolve" and not (command.name and command.status):
+        raise _refuse(where, "command", "resolve", "it needs the order's id as 'name' and its 'status'")
+    for name, number in (("price", command.price), ("quantity", command.quantity)):
+        if number is not None:
+            _check_decimal(name, number, where)
 
 
 def _check_order(order: Order | Amend, where: str) -> None:
@@ -343,6 +352,7 @@ _CHECKS: dict[type, Callable[[Any, str], None]] = {
     Fill: _check_fill,
     BrokerEvidence: _check_evidence,
     Reconciled: _check_reconciled,
+    Answered: _unchecked,
     **dict.fromkeys((Heartbeat, Cancel, Decided, OrderUpdate, Matched, EvidenceRequest), _unchecked),
 }
 

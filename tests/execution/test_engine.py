@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from sptrader.clock import ReplayClock
 from sptrader.errors import BrokerError, BrokerTimeout
 from sptrader.execution.engine import Engine
 from sptrader.execution.faults import Faults
-from sptrader.execution.lifecycle import Anomaly
+from sptrader.execution.lifecycle import Anomaly, evidence
 from sptrader.execution.paper import PaperBroker
 from sptrader.execution.record import Outcome
-from sptrader.model.orders import Decided, Instruction, Order, OrderStatus
+from sptrader.model.messages import Command
+from sptrader.model.orders import Decided, Fill, Instruction, Order, OrderStatus, OrderUpdate
 from tests.execution.desk import INSTRUMENTS, START_NS, Desk, amend, cancel, desk, order, words
 
 
@@ -46,6 +48,13 @@ def given(engine: Engine, instruction: Instruction) -> Outcome:
     """Take and send, as a caller does; return what the sending came to."""
     taken = engine.take(instruction)
     return engine.send(taken.to_send) if taken.to_send else taken
+
+
+def said(order_id: str, status: str, *, by: str = "ann", **fields: str) -> Command:
+    """What a person says of an unknown order."""
+    numbers = {name: Decimal(fields.pop(name)) for name in ("price", "quantity") if name in fields}
+    named = {"command_id": "c", "command": "resolve", "at_ns": START_NS, "name": order_id, "status": status}
+    return Command(by=by, **named, **numbers, **fields)  # type: ignore[arg-type]
 
 
 def forgetful(**options: object) -> tuple[Desk, Forgetful]:
@@ -163,12 +172,109 @@ def test_without_evidence_it_stays_unknown_until_a_person_decides():
     assert (engine.is_blocked("EURUSD"), broker.n_sent) == (True, 1)
 
     with pytest.raises(BrokerError, match="name of the person"):
-        engine.resolve("a", is_at_broker=False, by=" ")
-    outcome = engine.resolve("a", is_at_broker=False, by="ann")
+        engine.resolve(said("a", "cancelled", by=" "))
+    outcome = engine.resolve(said("a", "cancelled"))
     assert words(outcome.reports) == ["a cancelled manual"]
     assert not engine.is_blocked("EURUSD")
-    with pytest.raises(BrokerError, match="only an unknown order"):
-        engine.resolve("a", is_at_broker=True, by="ann")
+    with pytest.raises(BrokerError, match="is cancelled; only an order in state unknown can be resolved"):
+        engine.resolve(said("a", "working"))
+    with pytest.raises(BrokerError, match=r"order 'b' is not known here; .* Unknown are: none\."):
+        engine.resolve(said("b", "working"))
+
+
+def unknown_order() -> tuple[Engine, Forgetful]:
+    """An engine with the unknown order `a`, buy 1,000 EURUSD, at a broker that says nothing of it."""
+    here, broker = forgetful(timeouts=1, answers=False)
+    engine = engine_of(here, absence_after_s=0.0)
+    given(engine, order("a", "buy", 1000))
+    engine.settle()
+    assert [one.client_order_id for one in engine.unknown()] == ["a"]
+    return engine, broker
+
+
+def test_an_order_that_a_person_saw_filled_is_told_as_a_fill_and_booked_once():
+    engine, _ = unknown_order()
+    outcome = engine.resolve(said("a", "filled", price="1.0712"))
+    (fill,) = outcome.reports
+    assert isinstance(fill, Fill)
+    assert (fill.fill_id, fill.quantity, fill.price, fill.reason) == ("by-hand-a", 1000, Decimal("1.0712"), "manual")
+    assert (fill.side, fill.leg, fill.is_closing) == ("buy", "entry", False)
+    assert engine.record("a").life.status is OrderStatus.FILLED
+
+    late = engine.hear(
+        [msgspec.structs.replace(fill, fill_id="x-1", price=Decimal("1.0713"))]
+    )  # the broker's own report
+    assert late.reports == ()
+    assert [one.anomaly for one in late.oddities] == [Anomaly.BY_HAND]
+    assert engine.record("a").life.filled == 1000
+
+
+def test_with_the_brokers_id_of_the_fill_its_own_report_is_the_same_fill():
+    engine, _ = unknown_order()
+    (fill,) = engine.resolve(said("a", "filled", price="1.0712", fill_id="x-1")).reports
+    late = engine.hear([msgspec.structs.replace(fill, fee=2.0)])
+    assert (late.reports, [one.anomaly for one in late.oddities]) == ((), [Anomaly.CONFLICT])
+
+
+def test_what_was_filled_in_part_ends_with_its_rest_cancelled():
+    engine, _ = unknown_order()
+    assert words(engine.resolve(said("a", "filled", price="1.07", quantity="400")).reports) == [
+        "a buy 400 @ 1.07",
+        "a cancelled manual",
+    ]
+    assert engine.record("a").life.filled == 400
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "message"),
+    [
+        ("filled", {}, "needs the price"),
+        ("filled", {"price": "1.1", "quantity": "1001"}, "was 1001; 1000 of the order are left"),
+        ("cancelled", {"price": "1.1"}, "of a fill"),
+    ],
+)
+def test_a_word_that_says_too_little_or_too_much_is_refused(status, fields, message):
+    engine, _ = unknown_order()
+    with pytest.raises(BrokerError, match=message):
+        engine.resolve(said("a", status, **fields))
+    assert engine.is_blocked("EURUSD")
+
+
+@pytest.mark.parametrize(
+    ("shown", "filled", "word"),
+    [
+        ("accepted", 0, "cancelled"),
+        ("accepted", 0, "rejected"),
+        ("accepted", 0, "filled"),
+        ("cancelled", 0, "working"),
+        ("cancelled", 400, "rejected"),
+        ("rejected", 0, "filled"),
+    ],
+)
+def test_where_the_broker_shows_something_else_its_evidence_stands(shown, filled, word):
+    engine, broker = unknown_order()
+    found = evidence(order("a", "buy", 1000), OrderStatus(shown))
+    broker.find_order = lambda _: msgspec.structs.replace(found, filled=Decimal(filled))
+    price = {"price": "1.1"} if word == "filled" else {}
+    with pytest.raises(
+        BrokerError, match=f"shows order 'a' as {shown}, {filled} of 1000 filled; it cannot be called {word}"
+    ):
+        engine.resolve(said("a", word, **price))
+    assert engine.is_blocked("EURUSD")
+
+
+def test_an_instrument_stays_locked_until_its_last_unknown_order_is_resolved():
+    engine, _ = unknown_order()
+    engine.adopt(order("b", "buy", 5))
+    update = OrderUpdate(
+        update_id="u", client_order_id="b", symbol="EURUSD", status=OrderStatus.UNKNOWN, reason="timeout", time=START_NS
+    )
+    engine.hear([update])
+    engine.resolve(said("a", "rejected"))
+    assert engine.is_blocked("EURUSD")
+    assert words(engine.take(order("c", "buy", 5)).reports) == ["c rejected order_unknown"]
+    engine.resolve(said("b", "working"))
+    assert not engine.is_blocked("EURUSD")
 
 
 def test_exits_are_clamped_to_the_position_and_to_what_other_exits_may_still_close():
@@ -243,7 +349,7 @@ def test_ended_orders_are_forgotten_and_recalled():
     here.quote("EURUSD", 1.1, 1.1)
     kept |= {record.client_order_id: record for record in engine.poll().changed}
 
-    assert engine.forget(keep=2) == 3
+    assert len(engine.forget(keep=2)) == 3
     assert sorted(engine.records) == ["a3", "a4"]
     assert words(given(engine, order("a0", "buy", 1000)).reports) == ["a0 buy 1000 @ 1.10000"]
 

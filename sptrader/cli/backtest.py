@@ -20,6 +20,7 @@ from sptrader.runs.backtest import backtest as run_backtest
 from sptrader.runs.reopen import load_run
 from sptrader.runs.run import Run
 from sptrader.strategy.loader import load_strategy
+from sptrader.strategy.strategy import Strategy
 
 
 def backtest(
@@ -40,14 +41,7 @@ def backtest(
 ) -> None:
     """Run STRATEGY over bars, save the run, and print its metrics."""
     loaded = load_strategy(strategy)
-    bars: Bars = None
-    if data is not None and isinstance(_source(data), str) and not (symbol or timeframe or basis):
-        bars = data  # of the catalog, where its finer bars are too
-    elif data is not None:
-        wanted = timeframe or (loaded.market.timeframe if not Path(data).suffix else None)
-        bars = load_bars(_source(data), wanted, symbol=symbol, basis=basis)
-    if data is None and (symbol or timeframe or basis):
-        raise RunError("--symbol, --timeframe and --basis describe a file; give it with --data.", key="data")
+    bars = bars_named(loaded, data, symbol=symbol, timeframe=timeframe, basis=basis)
     run = run_backtest(loaded, bars, params=parameters(param or []), cash=cash, start=start, end=end, finer=finer)
     folder = run.save(out)
     if as_json:
@@ -104,6 +98,21 @@ def show(run: Run) -> None:
     console.print(table)
     for warning in run.warnings:
         console.print(f"[yellow]note:[/yellow] {escape(warning)}")
+
+
+def bars_named(
+    strategy: Strategy, data: str | None, *, symbol: str | None, timeframe: str | None, basis: str | None
+) -> Bars:
+    """Return the bars that --data names: a file's with what is said of it, or those of a symbol of the catalog."""
+    is_described = bool(symbol or timeframe or basis)
+    if data is None:
+        if is_described:
+            raise RunError("--symbol, --timeframe and --basis describe a file; give it with --data.", key="data")
+        return None
+    if isinstance(_source(data), str) and not is_described:
+        return data  # of the catalog, where its finer bars are too
+    wanted = timeframe or (None if Path(data).suffix else strategy.market.timeframe)
+    return load_bars(_source(data), wanted, symbol=symbol, basis=basis)
 
 
 def _source(data: str) -> str | Path:

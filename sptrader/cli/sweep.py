@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sptrader.cli.backtest import parameters
-from sptrader.data.load import load_bars
+from sptrader.cli.backtest import bars_named, parameters
 from sptrader.errors import RunError
 from sptrader.performance.definitions import metric_text
 from sptrader.runs.space import read_values
@@ -39,6 +38,9 @@ def sweep(
     symbol: Annotated[str | None, typer.Option(help="What a foreign file is of: EURUSD.")] = None,
     timeframe: Annotated[str | None, typer.Option(help="Its timeframe: 1m, 1h, 1d.")] = None,
     basis: Annotated[str | None, typer.Option(help="The side of its prices: bid, ask, mid or last.")] = None,
+    finer: Annotated[
+        Path | None, typer.Option(help="A Parquet file of finer bars or ticks, for execution.intrabar: finer.")
+    ] = None,
     symbols: Annotated[str | None, typer.Option(help="Several symbols of the catalog to try: EURUSD,GBPUSD.")] = None,
     timeframes: Annotated[str | None, typer.Option(help="Several timeframes to try: 1h,4h.")] = None,
     start: Annotated[str | None, typer.Option(help="First day, UTC.")] = None,
@@ -57,14 +59,9 @@ def sweep(
 ) -> None:
     """Run STRATEGY over every combination of its parameters' values, and print the best."""
     loaded = load_strategy(strategy)
-    if data is None and (symbol or basis or timeframe):
-        raise RunError("--symbol, --timeframe and --basis describe a file; give it with --data.", key="data")
-    wanted = timeframe or (loaded.market.timeframe if data is not None and not Path(data).suffix else None)
-    is_file = data is not None and (bool(Path(data).suffix) or Path(data).exists())
-    bars = None if data is None else load_bars(Path(data) if is_file else data, wanted, symbol=symbol, basis=basis)
     found = run_sweep(
         loaded,
-        bars,
+        bars_named(loaded, data, symbol=symbol, timeframe=timeframe, basis=basis),
         space=spaces(space) if space else None,
         objective=objective,
         method=method,
@@ -77,6 +74,7 @@ def sweep(
         cash=cash,
         start=start,
         end=end,
+        finer=finer,
         holdout=holdout,
         executor=executor or ("dask" if dask else "threads"),
         workers=workers,

@@ -69,7 +69,7 @@ def bundled_sweep(sweep_id: str, folder: Path | None, page: Path, trials: Trials
 
 def sweep_hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of a sweep's rows and inputs."""
-    return _hashes(folder, [*(folder / "parts").glob("*.parquet"), *(folder / "inputs").glob("*")])
+    return _hashes(folder, [*(folder / "parts").glob("*.parquet"), *(folder / "inputs").rglob("*")])
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -54,9 +54,17 @@ def ledger_file(environ: Mapping[str, str] | None = None) -> Path:
     return (Path(root) if root else Path.home() / ".local" / "share") / "sptrader" / "ledger.sqlite"
 
 
-def trial_id(facts: Sequence[object]) -> bytes:
-    """Return the name of a trial: a hash of what it depends on besides its data."""
-    return hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=16).digest()
+def trial_ids(shared: Sequence[object], own: Iterable[object]) -> Iterator[bytes]:
+    """Yield the name of each trial: a hash of what they all depend on besides their data, and of what is its `own`."""
+    begun = hashlib.blake2b(_text(shared)[:-1].encode(), digest_size=16)  # without the list's end
+    for one in own:
+        whole = begun.copy()
+        whole.update(f", {_text(one)}]".encode())
+        yield whole.digest()
+
+
+def _text(facts: object) -> str:
+    return json.dumps(facts, sort_keys=True, default=str)
 
 
 def count_trials(data: Iterable[str], trials: Iterable[bytes]) -> None:

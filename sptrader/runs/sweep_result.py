@@ -22,10 +22,11 @@ from sptrader.runs.ledger import Opening, note_opening, openings
 from sptrader.runs.ledger import n_trials as count_of
 from sptrader.runs.objective import make_objective, objective_values
 from sptrader.runs.overfit import Overfit, make_overfit
+from sptrader.runs.prepare import Prepared
 from sptrader.runs.run import Run
-from sptrader.runs.space import Space
+from sptrader.runs.space import SYMBOL, TIMEFRAME, Space
 from sptrader.runs.sweep_figures import sweep_figure
-from sptrader.runs.sweep_inputs import load_task
+from sptrader.runs.sweep_inputs import load_task, require_same
 from sptrader.runs.sweep_store import ERROR, NUMBER, RETURNS, Rows
 from sptrader.runs.sweep_task import METRICS, SweepTask
 from sptrader.runs.trials import count_trial, data_of
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MARKET = (SYMBOL, TIMEFRAME)
 
 
 class Sweep:
@@ -95,14 +99,37 @@ class Sweep:
 
         Markets with other sessions have columns of their own length, filled with nan.
         """
-        kept = self._rows.table([NUMBER, RETURNS])[RETURNS]
-        return pd.DataFrame({number: pd.Series(values) for number, values in kept.items() if values is not None})
+        kept = self._kept
+        lengths = np.array([len(values) for values in kept], np.int64)
+        matrix = np.full((int(lengths.max(initial=0)), len(kept)), np.nan)
+        for length in np.unique(lengths):
+            own = np.flatnonzero(lengths == length)
+            matrix[:length, own] = np.column_stack([kept.iloc[k] for k in own])
+        return pd.DataFrame(matrix, columns=kept.index.rename(None))
+
+    @cached_property
+    def _kept(self) -> pd.Series:
+        """The session returns by the number of their combination, of the rows that kept theirs."""
+        if not len(self.table):
+            return pd.Series(dtype=object)
+        found: pd.Series = self._rows.table([NUMBER, RETURNS])[RETURNS].dropna()
+        return found
+
+    def _kept_like(self, number: int) -> pd.Series:
+        """The session returns of the rows of a combination's market, itself left out."""
+        numbers = self._kept.index.to_numpy(np.int64)
+        found: pd.Series = self._kept[self.space.alike(numbers, number, MARKET) & (numbers != number)]
+        return found
 
     def ranked(self, n: int | None = None) -> pd.DataFrame:
         """Return the rows, best first; rows without an objective last. Of equals the lower number comes first."""
-        scores = self.scores.to_numpy()
-        order = np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")
-        return self.table.iloc[order if n is None else order[:n]]
+        return self.table.loc[self._order()[:n]]
+
+    def _order(self) -> Ints:
+        """The numbers of the combinations, best first."""
+        scores = self.scores.to_numpy(np.float64)
+        numbers = self.table.index.to_numpy(np.int64)
+        return numbers[np.argsort(np.where(np.isnan(scores), np.inf, -scores), kind="stable")]
 
     def best(self) -> pd.Series:
         """Return the best row; its `name` is the number of its combination.
@@ -124,8 +151,33 @@ class Sweep:
         return self.space.combination(self._number(row))
 
     def open(self, row: int | pd.Series | Mapping[str, object] | None = None) -> Run:
-        """Make the run of a row (the best one without): the same as `sp.backtest` with its parameters, id and tables too."""
-        return run_prepared(self.task.prepared(self._number(self.best() if row is None else row)))
+        """Make the run of a row (the best one without): the same as `sp.backtest` with its parameters, id and tables too.
+
+        Raises `RunError` where it does not come to what the row says any more: a component, the financing rates or the engine
+        were changed since.
+        """
+        number = self._number(self.best() if row is None else row)
+        run = self.remade(number)
+        if number in self.table.index:
+            stored, found = float(self.table.loc[number, "final_equity"]), run.metrics["final_equity"]  # type: ignore[arg-type]
+            if stored != found:
+                raise RunError(
+                    f"row {number} of {self.id} ends at {stored:,.2f}, but made again it ends at {found:,.2f}: the engine or a "
+                    "package has changed since.",
+                    key="row",
+                    value=number,
+                    is_failure=True,
+                )
+        return run
+
+    def remade(self, number: int) -> Run:
+        """Make the run of the combination `number` of the inputs as they are, whatever its row says."""
+        return run_prepared(self._prepared(number))
+
+    def _prepared(self, number: int) -> Prepared:
+        ready = self.task.prepared(number)
+        require_same(ready, self.facts)
+        return ready
 
     def overfit(self, *, n_blocks: int = BLOCKS, n_trials: float | None = None) -> Overfit:
         """Return how much of the best row is skill and how much is having tried; see `sptrader.runs.overfit`.
@@ -133,14 +185,9 @@ class Sweep:
         `n_trials` is the number of independent trials to deflate by, else the ledger's count of all trials on these data.
         """
         best = int(str(self.best().name))
-        market = self.task.market(best)
-        kept = self.returns
-        own = [k for k in map(int, kept.columns) if self.task.market(k) == market and k != best]
-        if best in kept:
-            mine = kept[best].dropna().to_numpy(np.float64)
-        else:
-            mine = self.open(best).session_returns.returns
-        others = [kept[number].to_numpy(np.float64)[: len(mine)] for number in own]
+        own = self._kept.get(best)
+        mine = self.open(best).session_returns.returns if own is None else own
+        others = self._kept_like(best).tolist()
         return make_overfit(
             [*others, mine],
             len(others),
@@ -177,7 +224,7 @@ class Sweep:
         if start is None:
             raise RunError("the sweep has no hold-out; give sp.sweep(..., holdout=0.2).", key="holdout")
         number = self._number(self.best() if row is None else row)
-        ready = self.task.prepared(number)
+        ready = self._prepared(number)
         sealed = replace(ready, start_ns=start.value, end_ns=None)
         note_opening(data_of(ready), start.value, f"{self.id} row {number}{f': {why}' if why else ''}")
         count_trial(sealed)
@@ -188,13 +235,12 @@ class Sweep:
 
         Of the best row's market; of rows that did not keep their session returns only the best.
         """
-        ranked = self.ranked()
-        best = int(str(ranked.index[0]))
-        market = self.task.market(best)
-        kept = self.returns
+        ranked = self._order()
+        best = int(ranked[0])
         found = self.open(best).session_returns
-        numbers = [k for k in map(int, ranked.index) if k != best and k in kept and self.task.market(k) == market]
-        columns = {best: found.returns} | {k: kept[k].to_numpy(np.float64)[: len(found)] for k in numbers[: n - 1]}
+        kept = self._kept_like(best)
+        numbers = ranked[np.isin(ranked, kept.index)][: n - 1].tolist()
+        columns = {best: found.returns} | {k: kept[k] for k in numbers}
         return (1.0 + pd.DataFrame(columns, index=found.dates)).cumprod()
 
     @property
@@ -205,8 +251,8 @@ class Sweep:
     @cached_property
     def _data(self) -> tuple[str, ...]:
         """The names of the data that its rows traded on."""
-        firsts = {self.task.market(int(k)): int(k) for k in self.table.index.tolist()[::-1]}
-        return tuple(dict.fromkeys(one for number in firsts.values() for one in data_of(self.task.prepared(number))))
+        firsts = self.space.firsts(self.table.index.to_numpy(np.int64), MARKET)
+        return tuple(dict.fromkeys(one for k in firsts.tolist() for one in data_of(self.task.prepared(k))))
 
     def plot(
         self,

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sptrader.errors import RunError
-from sptrader.runs.ledger import count_trials, trial_id
+from sptrader.runs.ledger import count_trials, trial_ids
 from sptrader.runs.prepare import Prepared
 from sptrader.strategy.document import Scalar
 
 
-def trial_of(ready: Prepared, parameters: Mapping[str, Scalar] | None = None) -> bytes:
-    """Return the trial's name: of the strategy's text and components, its parameters (others where they are given), market,
-    account and period."""
+def trial_of(ready: Prepared) -> bytes:
+    """Return the trial's name: of the strategy's text and components, its parameters, market, account and period."""
+    return next(trials_of(ready, (ready.plan.parameters,)))
+
+
+def trials_of(ready: Prepared, parameters: Iterable[Mapping[str, Scalar]]) -> Iterator[bytes]:
+    """Yield the name of the trial with each of these `parameters` instead of the plan's."""
     plan = ready.plan
-    return trial_id(
-        (
-            ready.strategy.source_hash,
-            sorted({call.component.name: call.component.source_hash for call in plan.calls}.items()),
-            plan.symbols,
-            plan.timeframe,
-            ready.cash,
-            ready.currency,
-            ready.start_ns,
-            ready.end_ns,
-            dict(plan.parameters if parameters is None else parameters),
-        )
+    shared = (
+        ready.strategy.source_hash,
+        sorted({call.component.name: call.component.source_hash for call in plan.calls}.items()),
+        plan.symbols,
+        plan.timeframe,
+        ready.cash,
+        ready.currency,
+        ready.start_ns,
+        ready.end_ns,
     )
+    return trial_ids(shared, (dict(own) for own in parameters))
 
 
 def data_of(ready: Prepared) -> tuple[str, ...]:

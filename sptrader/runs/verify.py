@@ -117,7 +117,7 @@ def _sweep(file: Path, html: str, bundle: Bundle, given: Path | None) -> Verific
     differences = [*_hashes(named, sweep_hashes(folder)), *_beside(file, script)]
     for number in chosen:
         stored: dict[Any, Any] = sweep.table.loc[[number]].iloc[0].to_dict()
-        for name, value in sweep.open(int(number)).metrics.items():
+        for name, value in sweep.remade(int(number)).metrics.items():
             if not _same(float(stored[name]), value):
                 differences.append(Difference(f"{named.id}: row {number}, {name}", str(stored[name]), str(value)))
     differences += _compared(shown, expected)

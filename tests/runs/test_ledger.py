@@ -1,5 +1,7 @@
 """The ledger only grows."""
 
+import hashlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import pytest
 
 from sptrader.errors import RunError
 from sptrader.runs import ledger
-from sptrader.runs.ledger import count_trials, ledger_file, n_trials, note_opening, openings, trial_id
+from sptrader.runs.ledger import count_trials, ledger_file, n_trials, note_opening, openings, trial_ids
 
 
 @pytest.fixture
@@ -62,8 +64,12 @@ def test_processes_share_it(place):
 
 
 def test_the_same_facts_are_the_same_trial():
-    assert trial_id([{"a": 1, "b": 2}]) == trial_id([{"b": 2, "a": 1}])
-    assert trial_id([{"a": 1}]) != trial_id([{"a": 2}])
+    one, same, other = trial_ids(["strategy", 1], [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 2, "b": 1}])
+
+    assert one == same != other
+    whole = json.dumps(["strategy", 1, {"a": 1, "b": 2}]).encode()
+    assert one == hashlib.blake2b(whole, digest_size=16).digest()
+    assert list(trial_ids(["strategy", 2], [{"a": 1, "b": 2}])) != [one]
 
 
 def test_the_place_is_the_users_data_folder(tmp_path):

@@ -13,6 +13,7 @@ from sptrader.execution.kill import KillReport, Latched, flatten
 from sptrader.execution.record import Outcome, Record
 from sptrader.execution.safety import Market, Trading, check_order, memory_of
 from sptrader.model.messages import Command
+from sptrader.model.messages import Command
 from sptrader.model.orders import Fill, Instruction, Order, Report
 from sptrader.model.ports import Broker, Clock
 from sptrader.model.shelf import KEPT_ENDED, Shelf
@@ -124,6 +125,10 @@ class OrderDesk:
     def _recalled(self, client_order_id: str) -> Record | None:
         body = None if self._shelf is None or not self._n_shelved else self._shelf.get(_KIND, client_order_id)
         return None if body is None else msgspec.json.decode(body, type=Record)
+
+    def resolve(self, word: Command) -> list[Report]:
+        """Settle an unknown order by a person's word. Raises as the engine does."""
+        return self._told(self.engine.resolve(word))
 
     def _flatten(self) -> list[Report]:
         if self.latched is None:

@@ -109,6 +109,10 @@ class Streams(Protocol):
         """Write a key: snapshots and heartbeats."""
         ...
 
+    def set_new(self, key: str, value: bytes, *, expires_ms: int) -> bool:
+        """Write a key where there is none; return whether it holds `value` now. Of several that try at once one is told so."""
+        ...
+
     def get(self, key: str) -> bytes | None:
         """Return a key's value; None where there is none."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable
 
 import msgspec
@@ -10,11 +11,10 @@ from sptrader.clock import LiveClock
 from sptrader.errors import RunError, StreamError
 from sptrader.model.messages import Heartbeat
 from sptrader.model.ports import Streams
+from sptrader.runs.lease import FEED, is_running
 from sptrader.runs.part import STALE_S
 from sptrader.streams import keys
 from sptrader.streams.codec import decode_body
-
-FEED = "feed"  # the account under which feeds tell that they live
 
 
 def heartbeats(streams: Streams, account: str | None = None) -> list[Heartbeat]:
@@ -30,7 +30,8 @@ def heartbeats(streams: Streams, account: str | None = None) -> list[Heartbeat]:
 
 def is_fresh(beat: Heartbeat) -> bool:
     """Whether a heartbeat is of a process that lives."""
-    return LiveClock().now_ns() - beat.at_ns < STALE_S * 1e9
+    is_gone = beat.host == socket.gethostname() and not is_running(beat.pid)
+    return not is_gone and LiveClock().now_ns() - beat.at_ns < STALE_S * 1e9
 
 
 def read_snapshot(streams: Streams, account: str) -> dict[str, object] | None:
@@ -77,7 +78,7 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
     names = [keys.orders(account), keys.fills(account), keys.control(account), keys.state(account), keys.stop(account)]
     feeds = {beat.role for beat in heartbeats(streams, FEED) if is_fresh(beat)}
     for symbol, timeframe in bars:
-        if feed_role([symbol], timeframe) in feeds:
+        if any(_is_of(role, symbol, timeframe) for role in feeds):
             raise RunError(
                 f"a feed publishes {symbol} {timeframe} on this server; stop it first, or let the session follow it: leave out "
                 "--replay.",
@@ -98,3 +99,9 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
 def feed_role(symbols: Iterable[str], timeframe: str) -> str:
     """Return the name under which a feed of these bars tells that it lives."""
     return "+".join(symbols) + f"-{timeframe}"
+
+
+def _is_of(role: str, symbol: str, timeframe: str) -> bool:
+    """Whether a feed of that name publishes these bars."""
+    symbols, _, own = role.rpartition("-")
+    return own == timeframe and symbol in symbols.split("+")

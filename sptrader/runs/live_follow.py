@@ -17,7 +17,8 @@ from sptrader.errors import RunError, SptraderError, StreamError
 from sptrader.model.messages import BarMessage, ColumnsMessage, Event, Heartbeat
 from sptrader.model.orders import Fill
 from sptrader.model.ports import Entry
-from sptrader.runs.leftovers import FEED, heartbeats, read_snapshot
+from sptrader.runs.lease import FEED
+from sptrader.runs.leftovers import heartbeats, read_snapshot
 from sptrader.runs.sessions import SessionRecord, find_session
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, event_time_ns

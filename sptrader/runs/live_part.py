@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,12 @@ import pandas as pd
 from sptrader.clock import LiveClock
 from sptrader.data.load import TIER
 from sptrader.errors import RunError
-from sptrader.model.messages import Heartbeat
 from sptrader.model.ports import Broker
 from sptrader.runs.broker_desk import BrokerDesk
 from sptrader.runs.feed import ReplayFeed
 from sptrader.runs.kill_switch import listening
-from sptrader.runs.leftovers import FEED, feed_role, heartbeats, is_fresh, require_new
+from sptrader.runs.lease import FEED, leased
+from sptrader.runs.leftovers import feed_role, require_new
 from sptrader.runs.live import connected, live_run, make_parts, work
 from sptrader.runs.live_replay import close
 from sptrader.runs.live_setting import LiveSetting
@@ -70,8 +70,7 @@ def work_parts(
         raise RunError(f"part was '{part}'; allowed are {', '.join(ROLES)}.", key="part", value=part)
     roles = ALL if part == "all" else (part,)
     began_s = LiveClock().elapsed_s()
-    with connected(redis_url, folder) as (streams, url):
-        _require_free(streams, live.account, roles)
+    with connected(redis_url, folder) as (streams, url), leased(streams, live.account, roles) as lease:
         if "orchestrator" in roles and not (folder / JOURNAL).exists():
             require_new(streams, live.account)
         named = {"account": live.account, "mode": live.mode, "strategy": live.strategy.name}
@@ -83,8 +82,13 @@ def work_parts(
                 keep_setting(folder, live)
             parts = _made(roles, streams, live, folder, adopt=adopt, broker=broker)
             key = StopKey(streams, live.account, stop)
+
+            def look() -> None:
+                key.look()
+                lease.renew()
+
             try:
-                is_over = work(parts, stop=stop, progress=key.look)
+                is_over = work(parts, stop=stop, progress=look)
                 desks = [one for one in parts if isinstance(one, OrchestratorDesk)]
                 has_run = bool(desks) and desks[0].session.last_ns is not None
                 run = live_run(desks[0], began_s=began_s, warnings=warnings) if has_run else None
@@ -130,17 +134,38 @@ def work_feed(
             raise RunError(
                 f"the bars were of different timeframes ({', '.join(timeframes)}); allowed is one.", key="bars"
             )
-        role = feed_role(frames, timeframes[0])
-        running = [beat for beat in heartbeats(streams, FEED) if beat.role == role and is_fresh(beat)]
-        if running:
-            raise _taken(running[0], f"a feed of {', '.join(frames)} {timeframes[0]}")
-        feed = ReplayFeed(
-            streams, frames, speed=speed, tiers={s: str(frame.attrs.get(TIER, "")) for s, frame in frames.items()}
+        tiers = {s: str(frame.attrs.get(TIER, "")) for s, frame in frames.items()}
+        return publish(
+            lambda: ReplayFeed(streams, frames, speed=speed, tiers=tiers),
+            streams,
+            frames,
+            timeframes[0],
+            stop=stop,
+            progress=progress,
         )
+
+
+def publish(
+    make: Callable[[], Part],
+    streams: RedisStreams,
+    symbols: Iterable[str],
+    timeframe: str,
+    *,
+    stop: threading.Event,
+    progress: Callable[[int], None] | None = None,
+) -> Work:
+    """Let the feed that `make` makes publish bars of `symbols` until they end or `stop` is set, and tell that it lives.
+
+    Raises `RunError` where another process publishes some of them on the server.
+    """
+    role = feed_role(symbols, timeframe)
+    with leased(streams, FEED, [feed_role([symbol], timeframe) for symbol in symbols]) as lease:
+        feed = make()
         pulse, key = Pulse(streams, FEED, role), StopKey(streams, FEED, stop)
 
         def look() -> None:
             key.look()
+            lease.renew()
             pulse.beat(feed.counters)
             if progress is not None:
                 progress(feed.counters["published"])
@@ -150,18 +175,3 @@ def work_feed(
         finally:
             streams.delete(keys.heartbeat(FEED, role))
     return Work(None, is_over, None, {"feed": dict(feed.counters)})
-
-
-def _require_free(streams: RedisStreams, account: str, roles: Sequence[str]) -> None:
-    """Refuse a part that another process does already."""
-    for beat in heartbeats(streams, account):
-        if beat.role in roles and is_fresh(beat):
-            raise _taken(beat, f"the {beat.role} of account '{account}'")
-
-
-def _taken(beat: Heartbeat, what: str) -> RunError:
-    return RunError(
-        f"{what} runs already on this server: process {beat.pid} on {beat.host}; stop it first.",
-        key="pid",
-        value=beat.pid,
-    )

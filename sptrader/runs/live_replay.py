@@ -23,7 +23,8 @@ from sptrader.model.ports import Streams
 from sptrader.model.timeframe import make_timeframe
 from sptrader.runs.feed import speed_of
 from sptrader.runs.kill_switch import listening
-from sptrader.runs.leftovers import forget, require_new
+from sptrader.runs.lease import FEED, Lease, leased
+from sptrader.runs.leftovers import feed_role, forget, require_new
 from sptrader.runs.live import connected, facts_of, live_run, make_parts, work
 from sptrader.runs.live_setting import make_live_setting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
@@ -134,7 +135,11 @@ def replay(
     is_new = not (place / JOURNAL).exists()
     is_over, run, n_bars = False, None, 0
     try:
-        with connected(redis_url, place) as (streams, url):
+        with (
+            connected(redis_url, place) as (streams, url),
+            leased(streams, account, ROLES[1:]) as lease,
+            leased(streams, FEED, [feed_role([symbol], setting.plan.timeframe) for symbol in frames]) as feeding,
+        ):
             if is_new:
                 require_new(streams, account)
                 forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames])
@@ -160,7 +165,7 @@ def replay(
                 )
                 desk = _desk(parts)
                 try:
-                    watch = _watch(streams, account, stop, desk, _n_times(frames), progress)
+                    watch = _watch(streams, account, stop, desk, _n_times(frames), progress, (lease, feeding))
                     is_over = work(parts, stop=stop, progress=watch)
                     n_bars = desk.session.done
                     if desk.session.last_ns is not None:
@@ -208,11 +213,14 @@ def _watch(
     desk: OrchestratorDesk,
     n_total: int,
     progress: Progress | None,
+    leases: Sequence[Lease],
 ) -> Callable[[], None]:
     key = StopKey(streams, account, stop)
 
     def look() -> None:
         key.look()
+        for lease in leases:
+            lease.renew()
         if progress is not None:
             progress(desk.session.done, n_total, desk)
 

@@ -11,13 +11,9 @@ import pandas as pd
 from sptrader.data.parquet import read_ticks, stored_columns
 from sptrader.errors import RunError
 from sptrader.model.bars import facts
-from sptrader.runs.leftovers import FEED, feed_role, heartbeats, is_fresh
-from sptrader.runs.live import connected, work
-from sptrader.runs.live_part import Work
-from sptrader.runs.part import Pulse
-from sptrader.runs.stopping import StopKey
+from sptrader.runs.live import connected
+from sptrader.runs.live_part import Work, publish
 from sptrader.runs.tick_feed import TickFeed
-from sptrader.streams import keys
 
 
 def are_ticks(files: Sequence[str]) -> bool:
@@ -57,28 +53,10 @@ def work_tick_feed(
     stop: threading.Event,
 ) -> Work:
     """Publish ticks and their bars until they end or `stop` is set; goes on behind what the streams hold."""
-    role = feed_role(ticks, timeframe)
     with connected(redis_url, Path()) as (streams, _):
-        running = [beat for beat in heartbeats(streams, FEED) if beat.role == role and is_fresh(beat)]
-        if running:
-            raise RunError(
-                f"a feed of {', '.join(ticks)} {timeframe} runs already on this server: process {running[0].pid} on "
-                f"{running[0].host}; stop it first.",
-                key="pid",
-                value=running[0].pid,
-            )
-        feed = TickFeed(streams, ticks, timeframe, basis=basis, speed=speed)
-        pulse, key = Pulse(streams, FEED, role), StopKey(streams, FEED, stop)
-
-        def look() -> None:
-            key.look()
-            pulse.beat(feed.counters)
-
-        try:
-            is_over = work([feed], stop=stop, progress=look)
-        finally:
-            streams.delete(keys.heartbeat(FEED, role))
-    return Work(None, is_over, None, {"feed": dict(feed.counters)})
+        return publish(
+            lambda: TickFeed(streams, ticks, timeframe, basis=basis, speed=speed), streams, ticks, timeframe, stop=stop
+        )
 
 
 def _is_of_ticks(text: str) -> bool:

@@ -9,6 +9,7 @@
     deadletter:{stream}            stream   what was not understood in a stream     the entry and its reason
     state:{account}                key      the orchestrator's snapshot for viewers
     heartbeat:{account}:{role}     key      a process lives; expires
+    lease:{account}:{role}         key      whose a part is: the one process that may do it; expires
     facts:{symbol}:{timeframe}     key      what the feed says of its bars: their basis, session, source
     kill:{account}                 key      the kill switch: there while it is latched
     stop:{account}                 key      when the account's processes were asked to end; expires
@@ -61,6 +62,11 @@ def state(account: str) -> str:
 def heartbeat(account: str, role: str) -> str:
     """Return the key under which a process says that it lives; `role` `*` makes the pattern of all."""
     return _key("heartbeat", account=account) + (":*" if role == "*" else _key("", role=role))
+
+
+def lease(account: str, role: str) -> str:
+    """Return the key that says which process may do a part."""
+    return _key("lease", account=account, role=role)
 
 
 def facts(symbol: str, timeframe: str) -> str:

@@ -184,6 +184,13 @@ class MemoryStreams:
         with self._open():
             self.server.values[key] = (bytes(value), until)
 
+    def set_new(self, key: str, value: bytes, *, expires_ms: int) -> bool:
+        """Write a key where there is none."""
+        with self._open():
+            self._forget_expired()
+            until = self._clock.elapsed_s() + expires_ms / 1000
+            return self.server.values.setdefault(key, (bytes(value), until))[0] == value
+
     def get(self, key: str) -> bytes | None:
         """Return a key's value."""
         with self._open():

@@ -209,6 +209,10 @@ class RedisStreams:
         """Write a key."""
         self._call("SET", key, value, *(() if expires_ms is None else ("PX", expires_ms)))
 
+    def set_new(self, key: str, value: bytes, *, expires_ms: int) -> bool:
+        """Write a key where there is none."""
+        return self._call("SET", key, value, "NX", "PX", expires_ms) is not None or self.get(key) == value
+
     def get(self, key: str) -> bytes | None:
         """Return a key's value."""
         value: bytes | None = self._call("GET", key)

@@ -33,6 +33,7 @@ from sptrader.model.orders import (
     Fill,
     Instruction,
     Matched,
+    NightCharge,
     OpenOrder,
     Order,
     OrderStatus,
@@ -300,7 +301,7 @@ class Engine:
         return self._update(record, found.status, "broker_evidence")
 
     def _take_in(self, report: Report) -> Outcome:
-        if isinstance(report, Matched):
+        if isinstance(report, Matched | NightCharge):
             return Outcome(reports=(report,))
         record = self.record(report.client_order_id)
         if record is None and isinstance(report, OrderUpdate) and report.made is not None:

@@ -25,6 +25,7 @@ class Holdings(msgspec.Struct):
     cash: Decimal
     held: dict[str, Holding] = {}
     fees: Decimal = ZERO
+    financed: Decimal = ZERO
 
     def quantity(self, symbol: str) -> Decimal:
         """Return the signed quantity held, 0 for none."""
@@ -50,6 +51,11 @@ class Holdings(msgspec.Struct):
             del self.held[symbol]
         else:
             holding.quantity, holding.rate = total, rate
+
+    def finance(self, amount: Decimal) -> None:
+        """Enter what a night brought or cost."""
+        self.cash += amount
+        self.financed += amount
 
 
 def snapped(price: Decimal, step: Decimal, *, is_up: bool) -> Decimal:

@@ -19,6 +19,7 @@ from sptrader.model.orders import (
     Cancel,
     Fill,
     Matched,
+    NightCharge,
     OpenOrder,
     Order,
     OrderStatus,
@@ -72,7 +73,7 @@ class Waiting(msgspec.Struct):
     """An instruction on its way to the venue, or a report on its way back, and how many bars it still takes."""
 
     bars: int
-    message: Order | Cancel | Amend | Fill | OrderUpdate | Matched
+    message: Order | Cancel | Amend | Fill | OrderUpdate | NightCharge | Matched
 
 
 class Split(msgspec.Struct):
@@ -152,7 +153,8 @@ class PaperBroker:
     def meet(self, time_ns: int, *, is_closed: bool = True) -> None:
         """Let what is due reach the venue and meet the prices up to `time_ns`.
 
-        A closed bar ends with `Matched`; without one (a quote in between) nothing gets older by a bar.
+        A closed bar ends with `Matched`, which tells the balance unless reports are late; without one (a quote in between)
+        nothing gets older by a bar.
         """
         self.state.time_ns = max(self.state.time_ns, time_ns)
         if is_closed:
@@ -163,13 +165,15 @@ class PaperBroker:
             for waiting in self.state.on_the_way:
                 waiting.bars -= 1
             self._arrive()  # at this bar's close: what is one bar late misses this bar
-            self.state.to_tell.append(Waiting(0, Matched(time_ns=time_ns)))
+            is_all_told = all(waiting.bars <= 0 for waiting in self.state.to_tell)
+            balance = self._venue.account_state().balance if is_all_told else None
+            self.state.to_tell.append(Waiting(0, Matched(time_ns=time_ns, balance=balance)))
 
     def reports(self) -> list[Report]:
         """Return what happened since the last call, but for what is delayed."""
         due = [waiting.message for waiting in self.state.to_tell if waiting.bars <= 0]
         self.state.to_tell = [waiting for waiting in self.state.to_tell if waiting.bars > 0]
-        return [message for message in due if isinstance(message, Fill | OrderUpdate | Matched)]
+        return [message for message in due if isinstance(message, Fill | OrderUpdate | NightCharge | Matched)]
 
     def find_order(self, client_order_id: str) -> OpenOrder | None:
         """Return all about an order; None when it never came."""
@@ -301,6 +305,9 @@ class PaperBroker:
                 made = msgspec.structs.replace(made, client_order_id=order_id, quantity=whole)
             report = msgspec.structs.replace(report, made=made)
         return msgspec.structs.replace(report, client_order_id=order_id) if is_rest else report
+            if isinstance(report, NightCharge):
+                self.state.to_tell.append(Waiting(0, report))
+                continue
 
     def _enter(self, report: Fill | OrderUpdate) -> None:
         if isinstance(report, OrderUpdate) and report.made is not None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from sptrader.execution.holdings import snapped
-from sptrader.model.orders import Bracket, Leg, OpenOrder, OrderStatus, Side
+from sptrader.model.orders import Bracket, Leg, OpenOrder, Order, OrderStatus, Side
 
 KINDS: dict[Leg, str] = {"stop": "stop_loss", "target": "take_profit", "trail": "trailing_stop"}
 _STOP: Leg = "stop"
@@ -109,6 +109,23 @@ def child(protection: Protection, leg: Leg, level: Decimal, *, symbol: str, quan
         leg=leg,
         limit_price=level if leg == "target" else None,
         stop_price=None if leg == "target" else level,
+    )
+
+
+def child_order(protection: Protection, leg: Leg, *, symbol: str, quantity: Decimal, time_ns: int) -> Order:
+    """Return the order that a child becomes when its level is reached."""
+    return Order(
+        client_order_id=protection.orders[leg],
+        symbol=symbol,
+        side=protection.side,
+        quantity=quantity,
+        type="market",
+        time_in_force="gtc",
+        leg=leg,
+        reason=KINDS[leg],
+        time_ns=time_ns,
+        created_at=time_ns,
+        parent=protection.parent,
     )
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from sptrader.errors import BrokerError, DataError
-from sptrader.execution.holdings import Holdings, snapped
+from sptrader.execution.holdings import Holdings
 from sptrader.execution.lifecycle import evidence
 from sptrader.execution.protection import (
-    KINDS,
     Protection,
     child,
+    child_order,
     children,
     close_bar,
     move,
@@ -23,7 +22,8 @@ from sptrader.execution.protection import (
     see,
     with_add,
 )
-from sptrader.execution.valuation import Costs, LastBar, Quote, Valuation, order_fault
+from sptrader.execution.quote_state import QuoteState
+from sptrader.execution.valuation import Costs, LastBar, Quote, Valuation, order_fault, quote_on_step
 from sptrader.execution.working import Working, session_end
 from sptrader.model.instrument import Instrument
 from sptrader.model.orders import (
@@ -33,6 +33,7 @@ from sptrader.model.orders import (
     Cancel,
     Fill,
     Leg,
+    NightCharge,
     OpenOrder,
     Order,
     OrderStatus,
@@ -40,23 +41,9 @@ from sptrader.model.orders import (
     Report,
 )
 
+# what a long and a short receive as shares of notional for the boundaries in (since, until]; None where there are none
+Nights = Callable[[str, int, int], "tuple[Decimal, Decimal] | None"]
 _UNKNOWN_STEP = Decimal("0.00000001")  # for pairs that only convert
-
-
-class QuoteState(msgspec.Struct):
-    """All that changes at the venue: plain data, to be kept over a restart.
-
-    `time_ns` is the last quote's or bar's time, `now_ns` the last time that any message told.
-    """
-
-    holdings: Holdings
-    quotes: dict[str, Quote] = {}
-    bars: dict[str, LastBar] = {}
-    waiting: list[Quote] = []
-    working: list[Working] = []
-    protection: dict[str, Protection] = {}
-    time_ns: int = 0
-    now_ns: int = 0
 
 
 class QuoteVenue:
@@ -76,6 +63,7 @@ class QuoteVenue:
         instruments: Mapping[str, Instrument],
         costs: Costs | Mapping[str, Costs] | None = None,
         pairs: Mapping[str, Instrument] | None = None,
+        nights: Nights | None = None,
         state: QuoteState | None = None,
     ) -> None:
         if not (cash.is_finite() and cash > 0):
@@ -88,6 +76,7 @@ class QuoteVenue:
         charged = costs if isinstance(costs, Mapping) else dict.fromkeys(self._instruments, costs or Costs())
         self._pairs = {**(pairs or {}), **self._instruments}
         self.terms = Valuation(currency, self._instruments, charged, self.state.quotes, self.state.bars, self._pairs)
+        self._nights = nights
         self._made: list[Report] = []
 
     def add_quote(self, symbol: str, *, bid: float, ask: float, time_ns: int) -> None:
@@ -95,16 +84,11 @@ class QuoteVenue:
 
         It is put on the price step, bid down and ask up. Raises `DataError` for what is no quote or older than the last one.
         """
-        if not (math.isfinite(bid) and math.isfinite(ask) and 0.0 < bid <= ask):
-            raise DataError(f"quote of '{symbol}': bid {bid}, ask {ask}; allowed are numbers with 0 < bid <= ask.")
+        step = self._pairs[symbol].price_step if symbol in self._pairs else _UNKNOWN_STEP
+        quote = quote_on_step(symbol, bid=bid, ask=ask, time_ns=time_ns, step=step)
         last_ns = max((q.time_ns for q in self.state.waiting if q.symbol == symbol), default=self.state.time_ns)
         if time_ns < last_ns:
             raise DataError(f"quote of '{symbol}' at {time_ns} is older than what was met or quoted, {last_ns}.")
-        step = self._pairs[symbol].price_step if symbol in self._pairs else _UNKNOWN_STEP
-        low, high = Decimal(repr(float(bid))), Decimal(repr(float(ask)))
-        quote = Quote(symbol, time_ns, snapped(low, step, is_up=False), snapped(high, step, is_up=True))
-        if quote.bid <= 0:
-            raise DataError(f"quote of '{symbol}': bid {bid} is below the price step {step}.")
         self.state.waiting.append(quote)
 
     def add_bar(self, symbol: str, bar: LastBar) -> None:
@@ -163,8 +147,11 @@ class QuoteVenue:
         for quote in due:
             self.state.time_ns = max(self.state.time_ns, quote.time_ns)
             self.state.now_ns = max(self.state.now_ns, quote.time_ns)
+            before = self.state.quotes.get(quote.symbol)
             self.state.quotes[quote.symbol] = quote
             if quote.symbol in self._instruments:
+                if before is not None:
+                    self._pass_nights(before, quote)
                 self._match(quote)
         self.state.time_ns = max(self.state.time_ns, time_ns)
         self.state.now_ns = max(self.state.now_ns, time_ns)
@@ -191,6 +178,22 @@ class QuoteVenue:
             equity=float(self.terms.equity(self.state.holdings)),
             used_margin=float(self.terms.used_margin(self.state.holdings)),
         )
+
+    def _pass_nights(self, before: Quote, quote: Quote) -> None:
+        """Charge or pay for the session boundaries between two quotes on what is held, before the later one is met."""
+        symbol, holdings = quote.symbol, self.state.holdings
+        holding = holdings.held.get(symbol)
+        if holding is None or self._nights is None:
+            return
+        shares = self._nights(symbol, before.time_ns, quote.time_ns)
+        if shares is None:
+            return
+        amount = self.terms.night(before, quote, holding, shares)
+        holdings.finance(amount)
+        charge = NightCharge(
+            charge_id=f"{symbol}/night/{quote.time_ns}", symbol=symbol, amount=float(amount), time=quote.time_ns
+        )
+        self._made.append(charge)
 
     def _match(self, quote: Quote) -> None:
         symbol = quote.symbol
@@ -227,7 +230,8 @@ class QuoteVenue:
         leg = reached(protection, price, self._instruments[quote.symbol].price_step)
         if leg is None:
             return
-        order = self._child_order(quote.symbol, protection, leg)
+        quantity = abs(self.state.holdings.quantity(quote.symbol))
+        order = child_order(protection, leg, symbol=quote.symbol, quantity=quantity, time_ns=self.state.time_ns)
         del protection.orders[leg]
         self._fill(order, quote, quantity=order.quantity, raw=price, is_slipping=leg != "target")
         self._after_close(quote.symbol)
@@ -357,21 +361,6 @@ class QuoteVenue:
                 time=self.state.now_ns,
                 made=made,
             )
-        )
-
-    def _child_order(self, symbol: str, protection: Protection, leg: Leg) -> Order:
-        return Order(
-            client_order_id=protection.orders[leg],
-            symbol=symbol,
-            side=protection.side,
-            quantity=abs(self.state.holdings.quantity(symbol)),
-            type="market",
-            time_in_force="gtc",
-            leg=leg,
-            reason=KINDS[leg],
-            time_ns=self.state.time_ns,
-            created_at=self.state.time_ns,
-            parent=protection.parent,
         )
 
     def _amend_child(self, amend: Amend) -> list[Report]:

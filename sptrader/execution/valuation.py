@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -9,13 +10,13 @@ from functools import cached_property
 
 import msgspec
 
-from sptrader.errors import BrokerError
-from sptrader.execution.holdings import ZERO, Holdings, snapped
+from sptrader.errors import BrokerError, DataError
+from sptrader.execution.holdings import ZERO, Holding, Holdings, snapped
 from sptrader.model.conversion import Step, conversion_path
 from sptrader.model.instrument import Instrument
 from sptrader.model.orders import Order, Side
 
-_FEE_STEP = Decimal("0.00000001")  # fees are kept to eight decimals of account currency
+_MONEY_STEP = Decimal("0.00000001")  # fees and financing are kept to eight decimals of account currency
 _PRICES = {"market": (False, False), "limit": (True, False), "stop": (False, True), "stop_limit": (True, True)}
 
 
@@ -51,6 +52,17 @@ class Quote(msgspec.Struct, frozen=True):
     time_ns: int
     bid: Decimal
     ask: Decimal
+
+
+def quote_on_step(symbol: str, *, bid: float, ask: float, time_ns: int, step: Decimal) -> Quote:
+    """Return a quote on the price step, bid down and ask up; raises `DataError` for what is no quote."""
+    if not (math.isfinite(bid) and math.isfinite(ask) and 0.0 < bid <= ask):
+        raise DataError(f"quote of '{symbol}': bid {bid}, ask {ask}; allowed are numbers with 0 < bid <= ask.")
+    low, high = Decimal(repr(float(bid))), Decimal(repr(float(ask)))
+    quote = Quote(symbol, time_ns, snapped(low, step, is_up=False), snapped(high, step, is_up=True))
+    if quote.bid <= 0:
+        raise DataError(f"quote of '{symbol}': bid {bid} is below the price step {step}.")
+    return quote
 
 
 class LastBar(msgspec.Struct, frozen=True):
@@ -104,7 +116,7 @@ class Valuation:
         lots = quantity / self.instruments[symbol].contract_size
         costs = self.costs[symbol]
         fee = costs.fee_fraction * quantity * price * rate + costs.fee_per_lot * lots
-        return max(fee, costs.fee_minimum).quantize(_FEE_STEP, ROUND_HALF_EVEN)
+        return max(fee, costs.fee_minimum).quantize(_MONEY_STEP, ROUND_HALF_EVEN)
 
     def rate(self, symbol: str, price: Decimal) -> Decimal | None:
         """Return account currency per quote currency: 1, by the symbol itself, or by the mids of other pairs; None unknown."""
@@ -120,6 +132,16 @@ class Valuation:
             twice = quote.bid + quote.ask
             rate *= 2 / twice if step.is_inverse else twice / 2
         return rate if path else None
+
+    def night(self, before: Quote, now: Quote, holding: Holding, shares: tuple[Decimal, Decimal]) -> Decimal:
+        """Return what holding over nights brings, account currency; `shares` of the notional are what a long and a short get.
+
+        The notional is at the mid of the last quote before, converted at the first quotes after.
+        """
+        share = shares[0] if holding.quantity > 0 else shares[1]
+        rate = self.rate(now.symbol, (now.bid + now.ask) / 2) or holding.rate
+        amount = abs(holding.quantity) * (before.bid + before.ask) / 2 * share * rate
+        return amount.quantize(_MONEY_STEP, ROUND_HALF_EVEN)
 
     def equity(self, holdings: Holdings) -> Decimal:
         """Return the balance and what the positions have won, marked at the quote of the closing side."""

@@ -156,14 +156,31 @@ class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="matched"):
-    """Say that all that happened to the orders on the bars of `time_ns` has been reported before this message."""
+    """Say that all that happened to the orders on the bars of `time_ns` has been reported before this message.
+
+    `balance` is what the account holds after that; None where the venue does not say, or reports are still on their way.
+    """
 
     time_ns: Nanoseconds
+    balance: float | None = None
+    version: int = 1
+
+
+class NightCharge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field=TAG, tag="night"):
+    """What holding a position over a session boundary brought (positive) or cost, account currency, as the venue booked it.
+
+    `charge_id` is unique within the account, `time` that of the booking.
+    """
+
+    charge_id: Name
+    symbol: Name
+    amount: float
+    time: Nanoseconds
     version: int = 1
 
 
 Instruction = Order | Cancel | Amend | Decided
-Report = Fill | OrderUpdate | Matched
+Report = Fill | OrderUpdate | NightCharge | Matched
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):

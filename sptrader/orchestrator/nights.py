@@ -50,6 +50,22 @@ def night_amounts(instrument: Instrument, times_ns: Ints, mid_close: Floats, giv
     return out
 
 
+def night_shares(instrument: Instrument, since_ns: int, until_ns: int, given: NightRates) -> tuple[float, float] | None:
+    """Return what a long and a short receive for the session boundaries in (`since_ns`, `until_ns`], as shares of notional.
+
+    None where there are none. Nights and rates are those of `night_amounts`.
+    """
+    days = sessions(instrument.session, since_ns, until_ns)
+    nights = boundary_nights(instrument, days.labels, given.holidays)
+    is_between = (days.closes_ns > since_ns) & (days.closes_ns <= until_ns) & (nights > 0)
+    total = [0.0, 0.0]
+    for k in np.flatnonzero(is_between):
+        day = datetime.date(1970, 1, 1) + datetime.timedelta(days=int(days.labels[k]))
+        for side, rate in enumerate(given.rates(instrument.symbol, day)):
+            total[side] += rate * float(nights[k]) / DAYS_A_YEAR
+    return (total[0], total[1]) if is_between.any() else None
+
+
 def boundary_nights(instrument: Instrument, labels: Ints, holidays: Ints) -> Ints:
     """Return how many nights the close of each trading day of `labels` counts.
 

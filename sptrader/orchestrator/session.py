@@ -21,7 +21,7 @@ from sptrader.kernel import state as k
 from sptrader.model.bars import BarsFacts
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import ColumnsMessage
-from sptrader.model.orders import Fill, Instruction, Report
+from sptrader.model.orders import Fill, Instruction, NightCharge, Report
 from sptrader.model.reasons import Action, Reason
 from sptrader.model.reasons import Outcome as Decided
 from sptrader.model.timeframe import make_timeframe
@@ -35,6 +35,7 @@ from sptrader.orchestrator.filters import filter_codes
 from sptrader.orchestrator.instructions import Writer, exact
 from sptrader.orchestrator.market import MarketData
 from sptrader.orchestrator.nights import NightRates
+from sptrader.orchestrator.nights_told import NightsTold
 from sptrader.orchestrator.pages import Pages
 from sptrader.orchestrator.pile import BLOCK, Place
 from sptrader.orchestrator.reported import reported_rows
@@ -122,6 +123,7 @@ class Session:
         self.pages = Pages(len(plan.symbols), place)
         self._causal = Causal()
         self.writer = Writer(plan, setting.account)
+        self._nights = NightsTold(plan.symbols)
         self.state: Floats = np.empty(0)
         self.chunk: Chunk | None = None
         self._last: Chunk | None = None
@@ -203,7 +205,9 @@ class Session:
         opened = kernel.price[:, t, 4] - kernel.price[:, t, 0]
         given, gone = reported_rows(self._causal.take(reports, self.held()), self.writer, opened * 0.5)
         page = self.pages.page(kernel.price.shape[1])
+        self._nights.book([one for one in reports if isinstance(one, NightCharge)], self.state)
         book_bar(kernel, self.allowed(chunk.orders), page, self.state, t, given, gone)
+        self._nights.place(self.state)
         _, placed = self.pages.keep(page, t, time_ns)
         self._is_done()
         ended = [int(row[m.O_INSTRUMENT]) for row in gone]

@@ -21,7 +21,19 @@ from sptrader.execution.reconcile import Evidence, gather
 from sptrader.execution.safety import Market, Trading
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import Command, EvidenceRequest
-from sptrader.model.orders import Amend, BrokerAccount, Cancel, Decided, Fill, Instruction, Matched, Order, Report
+from sptrader.model.orders import (
+    Amend,
+    BrokerAccount,
+    Cancel,
+    Decided,
+    Fill,
+    Instruction,
+    Matched,
+    NightCharge,
+    Order,
+    OrderUpdate,
+    Report,
+)
 from sptrader.model.ports import Entry, Streams
 from sptrader.runs.bars_to_meet import BarsToMeet
 from sptrader.runs.inbox import Inbox
@@ -359,5 +371,12 @@ class ExecutionDesk:
                 self._counts["fills"] += int(step.add_fill(report))
                 key = report.fill_id
             else:
-                key = f"matched:{report.time_ns}" if isinstance(report, Matched) else report.update_id
+                key = _key(report)
             step.send(self._stream, key, report)
+
+
+def _key(report: OrderUpdate | NightCharge | Matched) -> str:
+    """Under which key the outbox keeps a report that is no fill."""
+    if isinstance(report, Matched):
+        return f"matched:{report.time_ns}"
+    return report.charge_id if isinstance(report, NightCharge) else report.update_id

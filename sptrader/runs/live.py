@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -86,13 +86,17 @@ def make_parts(
     if chosen not in FILLS or (chosen == "quotes" and fills_of(live) != "quotes"):
         allowed = ", ".join(FILLS) if fills_of(live) == "quotes" else "bars, for no ticks come with these bars"
         raise RunError(f"fills was '{chosen}'; allowed are {allowed}.", key="fills", value=chosen)
+    # paper at quotes tells what nights cost
+    booked = (
+        live if chosen == "bars" or live.mode == "live" else replace(live, setting=replace(live.setting, nights=None))
+    )
     makers: dict[str, Callable[[], Part]] = {
         "feed": lambda: (
             ReplayFeed(streams, frames or {}, speed=speed) if ticks is None else _tick_feed(streams, live, ticks, speed)
         ),
         "worker": lambda: SignalWorker(streams, live),
         "execution": lambda: FILLS[chosen](streams, live, folder, faults=faults, limits=limits),
-        "orchestrator": lambda: OrchestratorDesk(streams, live, folder, adopt=adopt),
+        "orchestrator": lambda: OrchestratorDesk(streams, booked, folder, adopt=adopt),
     }
     unknown = [role for role in roles if role not in makers]
     if unknown:

@@ -18,6 +18,7 @@ from sptrader.model.instrument import Instrument
 from sptrader.model.ports import Entry, Streams
 from sptrader.model.timeframe import make_timeframe
 from sptrader.runs.execution_desk import ExecutionDesk
+from sptrader.runs.financing import NightsBetween
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.order_limits import OrderLimits
 from sptrader.runs.ticks_to_meet import TicksToMeet
@@ -34,8 +35,9 @@ class TickDesk(ExecutionDesk):
     bars. A fill is told when it happens, with its quote's time; `Matched` when all quotes before its bar's end were met.
 
     The quotes after a bar are met once the orchestrator has decided on it, so that what it decides meets the first of them:
-    that is how a session repeats itself. Nothing is charged over night; a plan with financing is refused. Slippage comes on top
-    of the quotes' own spread, see `quote_costs`. Where other pairs convert, they do so at their last quotes, and the fill tells it.
+    that is how a session repeats itself. Slippage comes on top of the quotes' own spread, see `quote_costs`.
+    Where other pairs convert, they do so at their last quotes, and the fill tells it. Nights are charged at the first quote after
+    the session's end, and told: the session books them as they are.
     """
 
     fills = "quotes"
@@ -49,14 +51,8 @@ class TickDesk(ExecutionDesk):
         faults: Faults | None = None,
         limits: OrderLimits | None = None,
     ) -> None:
-        setting = live.setting
-        if setting.nights is not None:
-            raise RunError(
-                "execution.financing is charged on bars only; take it out, or fill on bars (--fills bars).",
-                key="execution.financing",
-            )
-        self.ticks = TicksToMeet(streams, setting.facts, start_ns=setting.start_ns)
-        self._timeframe = make_timeframe(setting.plan.timeframe)
+        self.ticks = TicksToMeet(streams, live.setting.facts, start_ns=live.setting.start_ns)
+        self._timeframe = make_timeframe(live.plan.timeframe)
         super().__init__(streams, live, folder, faults=faults, limits=limits)
 
     @property
@@ -155,6 +151,7 @@ class TickDesk(ExecutionDesk):
             instruments=traded,
             costs={symbol: quote_costs(setting.plan, known) for symbol, known in traded.items()},
             pairs=setting.instruments,
+            nights=None if setting.nights is None else NightsBetween(setting.nights, traded),
         )
         return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults)
 

@@ -6,7 +6,17 @@ from collections.abc import Collection, Iterable, Sequence
 
 from sptrader.errors import StreamError
 from sptrader.model.ids import KILL_ORDER
-from sptrader.model.orders import Cancel, Fill, Instruction, Matched, Order, OrderStatus, OrderUpdate, Report
+from sptrader.model.orders import (
+    Cancel,
+    Fill,
+    Instruction,
+    Matched,
+    NightCharge,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Report,
+)
 from sptrader.runs.again import Writes
 from sptrader.streams.journal_reader import JournalReader
 
@@ -21,6 +31,7 @@ class VenueReports:
     def __init__(self, symbols: Collection[str], journal: JournalReader) -> None:
         self._symbols, self._journal = frozenset(symbols), journal
         self._waiting: list[Report] = []
+        self.balance: float | None = None  # the account's after the bars told last; None where the venue did not say
 
     def check(self, report: Report) -> None:
         """Raise `StreamError` for a report that cannot be about this session's orders."""
@@ -30,13 +41,15 @@ class VenueReports:
             )
         if isinstance(report, Matched):
             return
-        order_id = report.client_order_id
         if report.symbol not in self._symbols:
             raise StreamError(
                 f"a report is on {report.symbol}; this session trades {', '.join(sorted(self._symbols))}.",
                 key="symbol",
                 value=report.symbol,
             )
+        if isinstance(report, NightCharge):
+            return
+        order_id = report.client_order_id
         known = self._symbol_of(order_id)
         made = report.made if isinstance(report, OrderUpdate) else None
         is_made = made is not None and (made.client_order_id, made.symbol) == (order_id, report.symbol)
@@ -59,16 +72,16 @@ class VenueReports:
     def take(self, report: Report, step: Writes, *, last_ns: int | None) -> bool:
         """Keep a report until its bar is booked; False for one that was here before."""
         if isinstance(report, Matched):
-            is_new = (last_ns is None or report.time_ns > last_ns) and report not in self._waiting
+            is_new = (last_ns is None or report.time_ns > last_ns) and self._mark(report.time_ns) is None
         else:
-            key = report.fill_id if isinstance(report, Fill) else report.update_id
+            key = _id(report)
             is_new = step.is_first(REPORT, key)
         if not is_new:
             return False
         self._waiting.append(report)
         if isinstance(report, Fill):
             step.add_fill(report)
-        if not isinstance(report, Matched):
+        if not isinstance(report, Matched | NightCharge):
             if self._journal.symbol_of(report.client_order_id) is None:
                 step.is_first(FOREIGN, report.client_order_id, report.symbol.encode())
             step.put_report(report)
@@ -84,20 +97,22 @@ class VenueReports:
 
     def has_all(self, times_ns: Iterable[int]) -> bool:
         """Return whether all that happened on the bars of these times has been told."""
-        return {Matched(time_ns=int(one)) for one in times_ns} <= {
-            one for one in self._waiting if isinstance(one, Matched)
-        }
+        return {int(one) for one in times_ns} <= {one.time_ns for one in self._waiting if isinstance(one, Matched)}
 
     def until(self, time_ns: int) -> list[Report] | None:
         """Return what happened on the bars of a time, and forget it; None while that has not all been told."""
-        at = self._waiting.index(Matched(time_ns=time_ns)) if Matched(time_ns=time_ns) in self._waiting else None
-        if at is None:
+        mark = self._mark(time_ns)
+        if mark is None:
             return None
+        at, self.balance = self._waiting.index(mark), mark.balance
         found: list[Report] = [report for report in self._waiting[:at] if not isinstance(report, Matched)]
         # a mark before `time_ns` is of bars that there never were
         later = [report for report in self._waiting[:at] if isinstance(report, Matched) and report.time_ns > time_ns]
         self._waiting = [*later, *self._waiting[at + 1 :]]
         return found
+
+    def _mark(self, time_ns: int) -> Matched | None:
+        return next((one for one in self._waiting if isinstance(one, Matched) and one.time_ns == time_ns), None)
 
     def passed(self, time_ns: int) -> list[int]:
         """Return the times before `time_ns` of which the venue speaks: bars that it met and the session was never shown."""
@@ -110,6 +125,12 @@ class VenueReports:
             return found
         body = self._journal.shelved(FOREIGN, order_id)
         return None if body is None else body.decode()
+
+
+def _id(report: Fill | OrderUpdate | NightCharge) -> str:
+    if isinstance(report, Fill):
+        return report.fill_id
+    return report.charge_id if isinstance(report, NightCharge) else report.update_id
 
 
 def key_of(instruction: Order | Cancel) -> str:

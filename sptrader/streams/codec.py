@@ -3,7 +3,7 @@
 An entry of a stream has one field, whose name says what its JSON holds:
 
     bar            BarMessage                                   order     Order, Cancel, Amend or Decided
-    tick           TickMessage                                  report    Fill, OrderUpdate or Matched
+    tick           TickMessage                                  report    Fill, OrderUpdate, NightCharge, Matched
     columns        ColumnsMessage                               command   Command
     signal         Event: {"timestamp", "signal_name", "signal_type", "strength", "metadata": {"symbol"}}
     price_update   PriceUpdate: {symbol: price}                 heartbeat Heartbeat (the value of a key)
@@ -52,6 +52,7 @@ from sptrader.model.orders import (
     Fill,
     Instruction,
     Matched,
+    NightCharge,
     Order,
     OrderUpdate,
     Report,
@@ -66,7 +67,8 @@ _LARGEST_FLOAT = int(sys.float_info.max)
 
 Message = (
     BarMessage | TickMessage | ColumnsMessage | Event | PriceUpdate | Command | Heartbeat
-    | Answered | Order | Cancel | Amend | Decided | Fill | OrderUpdate | Matched | EvidenceRequest | BrokerEvidence | Reconciled
+    | Answered | Order | Cancel | Amend | Decided | Fill | OrderUpdate | NightCharge | Matched
+    | EvidenceRequest | BrokerEvidence | Reconciled
 )  # fmt: skip
 
 _Output = float | Literal["inf", "-inf"] | None
@@ -104,7 +106,7 @@ _FIELDS: dict[type, str] = {
     Reconciled: "reconciled",
     Answered: "answered",
     **dict.fromkeys((Order, Cancel, Amend, Decided), "order"),
-    **dict.fromkeys((Fill, OrderUpdate, Matched), "report"),
+    **dict.fromkeys((Fill, OrderUpdate, NightCharge, Matched), "report"),
 }
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "bar": msgspec.json.Decoder(BarMessage),
@@ -307,6 +309,10 @@ def _check_fill(fill: Fill, where: str) -> None:
         raise _refuse(where, "rate", fill.rate, "a finite number above zero is allowed")
 
 
+def _check_money(message: Matched | NightCharge, where: str) -> None:
+    _check_floats(message, ("balance",) if isinstance(message, Matched) else ("amount",), where)
+
+
 def _check_evidence(evidence: BrokerEvidence, where: str) -> None:
     _check_floats(evidence.account, ("balance", "equity", "used_margin"), where)
     for position in evidence.positions:
@@ -353,7 +359,8 @@ _CHECKS: dict[type, Callable[[Any, str], None]] = {
     BrokerEvidence: _check_evidence,
     Reconciled: _check_reconciled,
     Answered: _unchecked,
-    **dict.fromkeys((Heartbeat, Cancel, Decided, OrderUpdate, Matched, EvidenceRequest), _unchecked),
+    **dict.fromkeys((Matched, NightCharge), _check_money),
+    **dict.fromkeys((Heartbeat, Cancel, Decided, OrderUpdate, EvidenceRequest), _unchecked),
 }
 
 

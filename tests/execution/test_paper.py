@@ -20,7 +20,8 @@ def test_without_faults_the_venues_reports_pass_as_they_are():
     for price in (1.1, 1.11, 1.13):
         plain.venue.add_quote("EURUSD", bid=price, ask=price, time_ns=plain.n_bars)
         here.venue.add_quote("EURUSD", bid=price, ask=price, time_ns=plain.n_bars)
-        told += [*plain.venue.meet(plain.n_bars, is_closed=True), Matched(time_ns=plain.n_bars)]
+        told += plain.venue.meet(plain.n_bars, is_closed=True)
+        told.append(Matched(time_ns=plain.n_bars, balance=float(plain.venue.state.holdings.cash)))
         here.broker.meet(plain.n_bars)
         plain.n_bars += 1
 

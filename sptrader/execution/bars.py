@@ -72,8 +72,8 @@ class BarVenue:
         self._entries: dict[int, str] = {}
         self._exits: dict[int, str] = {}
         self._children: dict[int, dict[Leg, str]] = {}
-        self._parts: Counter[str] = Counter()
-        self._counts: Counter[tuple[str, int, str]] = Counter()
+        self._counts: Counter[tuple[str, int, str]] = Counter()  # of the children made on one bar
+        self._counted_ns = 0
         self._books: m.Books | None = None
 
     def place(self, order: Order) -> list[Report]:
@@ -239,10 +239,8 @@ class BarVenue:
             ended = [
                 self._update(child, i, OrderStatus.CANCELLED, Reason.OCO.word, time_ns) for child in children.values()
             ]
-        part = self._parts[order_id]
-        self._parts[order_id] += 1
         fill = Fill(
-            fill_id=f"{order_id}:{part}",
+            fill_id=f"{order_id}:0",  # on bars an order is filled once, or not
             client_order_id=order_id,
             symbol=self.symbols[i],
             side="buy" if row[m.F_QUANTITY] > 0.0 else "sell",
@@ -268,6 +266,8 @@ class BarVenue:
             self._update(child, i, OrderStatus.CANCELLED, Reason.REPLACED.word, time_ns)
             for child in self._children.pop(i, {}).values()
         ]
+        if time_ns != self._counted_ns:
+            self._counted_ns, self._counts = time_ns, Counter()
         made: dict[Leg, str] = {}
         kinds: tuple[tuple[Leg, int], ...] = (("stop", k.HAS_STOP), ("target", k.HAS_TARGET), ("trail", k.HAS_TRAIL))
         for leg, has in kinds:

@@ -172,13 +172,10 @@ class Engine:
         """Return all about an order; None when it was never seen."""
         return self.records.get(client_order_id) or self._recall(client_order_id)
 
-    def forget(self, *, keep: int) -> int:
-        """Let go of ended orders but the last `keep` of them, and return how many; `recall` must find them afterwards."""
+    def forget(self, *, keep: int) -> tuple[Record, ...]:
+        """Let go of ended orders but the last `keep` of them, and return them; `recall` must find them afterwards."""
         ended = [key for key, record in self.records.items() if record.life.status.is_final]
-        gone = ended[: max(len(ended) - keep, 0)]
-        for key in gone:
-            del self.records[key]
-        return len(gone)
+        return tuple(self.records.pop(key) for key in ended[: max(len(ended) - keep, 0)])
 
     def _keep(self, record: Record, **changes: object) -> Record:
         record = msgspec.structs.replace(record, **changes)

@@ -26,7 +26,9 @@ from sptrader.model.orders import (
     OrderUpdate,
     Report,
 )
+from sptrader.model.shelf import KEPT_ENDED, Shelf
 
+_KNOWN, _FILL = "known", "fill"  # kinds on the shelf
 _REST = "~rest"  # of the venue's order that fills the second part; nobody outside sees it
 
 
@@ -89,6 +91,7 @@ class PaperState(msgspec.Struct):
 
     known: dict[str, Known] = {}
     fills: list[Fill] = []
+    n_shelved_fills: int = 0
     on_the_way: list[Waiting] = []
     to_tell: list[Waiting] = []
     splits: dict[str, Split] = {}
@@ -101,6 +104,7 @@ class PaperBroker:
 
     It remembers ids: the same order again does nothing. What happens depends only on the calls and the seed: a new one that
     is given the same calls is in the same state, and so is one that is given the `state` (and its venue the venue's).
+    `shelf` takes what it knows of orders that have ended, but the last ones, and of their fills: see `shelve`.
     """
 
     remembers_ids = True
@@ -113,6 +117,7 @@ class PaperBroker:
         faults: Faults | None = None,
         name: str = "paper",
         state: PaperState | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.name = name
         self.account = venue.account_state().account
@@ -120,6 +125,7 @@ class PaperBroker:
         self._instruments = dict(instruments)
         self.faults = faults or Faults()
         self.state = state or PaperState()
+        self._shelf, self._has_shelved, self._shelving_at = shelf, state is not None, 2 * KEPT_ENDED
 
     def submit(self, order: Order) -> None:
         """Take an order; raises `BrokerTimeout` where the answer gets lost, `BrokerError` for an unknown instrument."""
@@ -131,7 +137,7 @@ class PaperBroker:
             )
         if not (order.quantity.is_finite() and order.quantity > 0):
             raise BrokerError(f"order '{order.client_order_id}': quantity was {order.quantity}; allowed is above 0.")
-        if order.client_order_id in self.state.known:
+        if self._known(order.client_order_id) is not None:
             return
         is_lost, arrives = self._loses("order", order.client_order_id)
         if arrives:
@@ -177,12 +183,16 @@ class PaperBroker:
 
     def find_order(self, client_order_id: str) -> OpenOrder | None:
         """Return all about an order; None when it never came."""
-        known = self.state.known.get(client_order_id)
+        known = self._known(client_order_id)
         return None if known is None else _told(known)
 
     def fills(self, *, since_ns: int) -> list[Fill]:
         """Return every fill at or after `since_ns`, told already or not."""
-        return [fill for fill in self.state.fills if fill.time >= since_ns]
+        found = [fill for fill in self.state.fills if fill.time >= since_ns]
+        if self._shelf is None or len(found) < len(self.state.fills):
+            return found
+        older = (msgspec.json.decode(body, type=Fill) for body in self._shelf.each(_FILL))
+        return [*(fill for fill in older if fill.time >= since_ns), *found]
 
     def open_orders(self) -> list[OpenOrder]:
         """Return the orders that have not ended, children and those on their way included."""
@@ -196,6 +206,33 @@ class PaperBroker:
         """Return whose account this is and what is in it."""
         return self._venue.account_state()
 
+    def shelve(self) -> None:
+        """Let orders that have ended, and fills, leave memory when they are many; both are found again."""
+        state = self.state
+        if self._shelf is None or max(len(state.known), len(state.fills)) < self._shelving_at:
+            return
+        ended = [key for key, known in state.known.items() if known.life.status.is_final]
+        for key in ended[: max(len(ended) - KEPT_ENDED, 0)]:
+            self._shelf.put(_KNOWN, key, msgspec.json.encode(state.known.pop(key)))
+            state.splits.pop(key, None)
+            for word in ("order", "cancel", "amend"):
+                state.attempts.pop(f"{word}/{key}", None)
+        n_old = max(len(state.fills) - KEPT_ENDED, 0)
+        for fill in state.fills[:n_old]:
+            self._shelf.put(_FILL, f"{state.n_shelved_fills:012}", msgspec.json.encode(fill))
+            state.n_shelved_fills += 1
+        del state.fills[:n_old]
+        self._has_shelved = True
+        self._shelving_at = max(len(state.known), len(state.fills)) + KEPT_ENDED
+
+    def _known(self, client_order_id: str) -> Known | None:
+        """What is known of an order, from the shelf where it is not in memory."""
+        found = self.state.known.get(client_order_id)
+        if found is not None or self._shelf is None or not self._has_shelved:
+            return found
+        body = self._shelf.get(_KNOWN, client_order_id)
+        return None if body is None else msgspec.json.decode(body, type=Known)
+
     def _loses(self, *key: str) -> tuple[bool, bool]:
         """Whether the answer gets lost, and whether the instruction arrives; each attempt has its own luck."""
         what = "/".join(key)
@@ -204,7 +241,7 @@ class PaperBroker:
         return is_lost, not is_lost or self.faults.happens(self.faults.lost_arrives_rate, "arrives", what, attempt)
 
     def _change(self, change: Cancel | Amend, word: str) -> None:
-        known = self.state.known.get(change.client_order_id)
+        known = self._known(change.client_order_id)
         is_lost, arrives = self._loses(word, change.client_order_id)
         if arrives and known is not None and not known.life.status.is_final:
             self._on_its_way(change)
@@ -312,11 +349,14 @@ class PaperBroker:
     def _enter(self, report: Fill | OrderUpdate) -> None:
         if isinstance(report, OrderUpdate) and report.made is not None:
             made = report.made
-            self.state.known.setdefault(made.client_order_id, Known(made, Life(quantity=made.quantity))).evidence = made
-        known = self.state.known.get(report.client_order_id)
+            new = self._known(made.client_order_id) or Known(made, Life(quantity=made.quantity))
+            new.evidence = made
+            self.state.known[made.client_order_id] = new
+        known = self._known(report.client_order_id)
         if known is None:
             raise BrokerError(f"the venue reported on order '{report.client_order_id}', which it was never given.")
         known.life = after(known.life, report).life
+        self.state.known[report.client_order_id] = known
         if isinstance(report, Fill):
             self.state.fills.append(report)
 

@@ -16,6 +16,7 @@ from sptrader.model.ids import KILL_ORDER
 from sptrader.model.orders import Order, OrderUpdate
 
 Trading = Literal["active", "reducing", "halted"]
+MOST_SENT = 256  # orders that are looked at for a duplicate; of more a minute as many as are allowed are known
 _MINUTE_NS = 60_000_000_000
 
 
@@ -155,7 +156,8 @@ def check_order(
     if any(sent.client_order_id == order.client_order_id for sent in memory.sent):
         return Verdict(None, memory)
     window_ns = max(_MINUTE_NS, _nanoseconds(limits.duplicate_window_s))
-    recent = tuple(sent for sent in memory.sent if now_ns - sent.at_ns < window_ns)
+    most = max(limits.orders_per_minute or 0, MOST_SENT)
+    recent = tuple(sent for sent in memory.sent[-most:] if now_ns - sent.at_ns < window_ns)
     refusal = (
         _state(order, trading, is_killed)
         or _numbers(order)

@@ -49,6 +49,7 @@ from sptrader.streams import keys
 from sptrader.streams.codec import decode
 from sptrader.streams.journal import Journal, Step
 from sptrader.streams.journal_tables import Identity
+from sptrader.streams.shelf import JournalShelf
 
 JOURNAL = "execution.sqlite"
 # the journal's own notes among the inputs
@@ -101,6 +102,7 @@ class ExecutionDesk:
             ),
             synchronous="FULL" if live.mode == "live" else "NORMAL",
         )
+        self._shelf = JournalShelf(self._journal)
         self._outbox = Outbox(streams, self._journal)
         names = [keys.control(live.account), keys.orders(live.account)]
         self._inbox = Inbox(streams, self._journal, f"execution:{live.account}", names)
@@ -132,6 +134,7 @@ class ExecutionDesk:
                 for entry in entries:
                     self._take(entry, step)
                 is_busy = self._meet(step) or is_busy
+                self._shelve()
             self._outbox.send()
             self._inbox.acknowledge(entries)
         self._pulse.beat(self.counters, "kill switch latched" if self._latched is not None else "")
@@ -156,18 +159,25 @@ class ExecutionDesk:
 
     def _recover(self) -> None:
         """Do again what the journal says was done; its messages are in the outbox already."""
-        inputs = self._journal.inputs()
         wanted, self._terms = self._terms, Terms(OrderLimits(), Faults())
-        if inputs:
+        if self._journal.last_ids():
             while self.bars.take(0):
                 pass
         with self._journal.transaction() as step:
-            for one in inputs:
+            step.clear_shelf()
+            for one in self._journal.each_input():
                 self._again(one.entry, step)
+                self._shelve()
             if wanted != self._terms:
                 self._note(TERMS, msgspec.json.encode(wanted), step)
                 self._set_terms(wanted)
         self._outbox.send()
+
+    def _shelve(self) -> None:
+        """Let what has ended leave memory when it is much."""
+        if self.desk is not None and self._broker is not None:
+            self.desk.shelve()
+            self._broker.shelve()
 
     def _again(self, entry: Entry, step: Step) -> None:
         """Fold an input or a note of the journal."""
@@ -337,7 +347,11 @@ class ExecutionDesk:
             traded = {symbol: setting.instruments[symbol] for symbol in setting.plan.symbols}
             self._broker = self._make_broker(time_ns, traded)
             self.desk = OrderDesk(
-                self._broker, clock=self._clock, limits=self._terms.limits, last_price=self._last_price
+                self._broker,
+                clock=self._clock,
+                limits=self._terms.limits,
+                last_price=self._last_price,
+                shelf=self._shelf,
             )
             self.desk.trading = self._trading
             if self._latched is not None:
@@ -356,7 +370,7 @@ class ExecutionDesk:
             strategy=strategy.name,
             version=str(strategy.version),
         )
-        return PaperBroker(self._venue, instruments=traded, faults=self._terms.faults)
+        return PaperBroker(self._venue, instruments=traded, faults=self._terms.faults, shelf=self._shelf)
 
     def _last_price(self, symbol: str) -> Market | None:
         seen_ns = self.bars.seen_ns(symbol)

@@ -13,7 +13,6 @@ from sptrader.execution.kill import KillReport, Latched, flatten
 from sptrader.execution.record import Outcome, Record
 from sptrader.execution.safety import Market, Trading, check_order, memory_of
 from sptrader.model.messages import Command
-from sptrader.model.messages import Command
 from sptrader.model.orders import Fill, Instruction, Order, Report
 from sptrader.model.ports import Broker, Clock
 from sptrader.model.shelf import KEPT_ENDED, Shelf

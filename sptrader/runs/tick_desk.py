@@ -153,7 +153,7 @@ class TickDesk(ExecutionDesk):
             pairs=setting.instruments,
             nights=None if setting.nights is None else NightsBetween(setting.nights, traded),
         )
-        return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults)
+        return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults, shelf=self._shelf)
 
     def _last_price(self, symbol: str) -> Market | None:
         quote = self._quotes.state.quotes.get(symbol)

@@ -52,6 +52,7 @@ class Journal(JournalReader):
         self.path = Path(path).resolve()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._is_broken = False
+        self._step: Step | None = None
         self._turn = threading.RLock()
         try:
             self._lock = lock(self.path.with_name(self.path.name + ".lock"))
@@ -85,7 +86,7 @@ class Journal(JournalReader):
                 )
             if self._connection.in_transaction:
                 raise RunError(f"Journal {self.path}: a step is being written already; one step is one transaction.")
-            step = Step(self._connection.execute, self.path)
+            step = self._step = Step(self._connection.execute, self.path)
             with told(self.path, "be written"):
                 try:
                     self._connection.execute("BEGIN IMMEDIATE")
@@ -96,6 +97,13 @@ class Journal(JournalReader):
                     raise
                 finally:
                     step.end()
+
+    @property
+    def step(self) -> Step:
+        """The step that is being written, or the last one, which refuses."""
+        if self._step is None:
+            raise RunError(f"Journal {self.path}: nothing is being written; begin a transaction.", is_failure=True)
+        return self._step
 
     def checkpoint(self) -> None:
         """Bring what was committed into the main file, which waits for the disk: for a moment in which nothing is to be done."""

@@ -23,7 +23,7 @@ from sptrader.model.ports import Broker
 from sptrader.runs.arming import armed_broker, terms
 from sptrader.runs.feed import speed_of
 from sptrader.runs.live import announced_facts, connected
-from sptrader.runs.live_part import session_folder, work_feed, work_parts
+from sptrader.runs.live_part import require_role, session_folder, work_feed, work_parts
 from sptrader.runs.live_replay import replay as run_replay
 from sptrader.runs.live_setting import MODES, LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
@@ -207,12 +207,16 @@ def follow(
 ) -> None:
     """Do a part of a session whose bars a feed publishes."""
     url = _server(redis_url)
+    require_role(part)
     symbols, frame = tuple(symbol or loaded.market.symbols), timeframe or loaded.market.timeframe
     if not symbols or not frame:
         raise RunError("the strategy names no market; give --symbol and --timeframe.", key="symbol")
     with stopping() as stop:
         with connected(url, Path()) as (streams, _):
             told = announced_facts(streams, symbols, frame, wait_s=wait, stop=stop)
+        if not told:
+            print("sptrader: stopped before a feed was there.", file=sys.stderr)
+            return
         tiers = {name: tier for name, (_, tier) in told.items()}
         setting = make_live_setting(
             loaded,

@@ -144,7 +144,10 @@ def facts_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, BarsFacts]:
 def announced_facts(
     streams: Streams, symbols: Sequence[str], timeframe: str, *, wait_s: float, stop: threading.Event
 ) -> dict[str, tuple[BarsFacts, str]]:
-    """Return what the feed says of the bars of `symbols`, and their tiers, waiting for it up to `wait_s` seconds."""
+    """Return what the feed says of the bars of `symbols`, and their tiers, waiting for it up to `wait_s` seconds.
+
+    Nothing where `stop` was set before it said all.
+    """
     clock = LiveClock()
     until_s = clock.elapsed_s() + wait_s
     while True:
@@ -152,7 +155,9 @@ def announced_facts(
         missing = [symbol for symbol, body in found.items() if body is None]
         if not missing:
             return {symbol: decode_facts(body) for symbol, body in found.items() if body is not None}
-        if clock.elapsed_s() > until_s or stop.wait(0.1):
+        if stop.wait(0.1):
+            return {}
+        if clock.elapsed_s() > until_s:
             raise StreamError(
                 f"no feed has announced bars of {', '.join(missing)} {timeframe} for {wait_s:g} s; start `sptrader feed` on the "
                 "same server, or say which symbols and timeframe it publishes.",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sptrader.clock import LiveClock
 from sptrader.data.load import TIER
-from sptrader.errors import RunError
+from sptrader.errors import RunError, did_you_mean
 from sptrader.model.ports import Broker
 from sptrader.runs.broker_desk import BrokerDesk
 from sptrader.runs.feed import ReplayFeed
@@ -50,6 +50,13 @@ def session_folder(live_account: str, strategy: str) -> Path:
     return sessions_folder() / f"{live_account}-{strategy}"
 
 
+def require_role(part: str) -> None:
+    """Refuse a word that names no part."""
+    if part not in ROLES:
+        near = did_you_mean(part, ROLES)
+        raise RunError(f"part was '{part}'{near or '.'} Allowed are {', '.join(ROLES)}.", key="part", value=part)
+
+
 def work_parts(
     part: str,
     live: LiveSetting,
@@ -66,8 +73,7 @@ def work_parts(
     `broker` takes the orders where one was armed, else the paper broker.
     Raises `RunError` where the server holds another session of the account than the folder.
     """
-    if part not in ROLES:
-        raise RunError(f"part was '{part}'; allowed are {', '.join(ROLES)}.", key="part", value=part)
+    require_role(part)
     roles = ALL if part == "all" else (part,)
     began_s = LiveClock().elapsed_s()
     with connected(redis_url, folder) as (streams, url), leased(streams, live.account, roles) as lease:

@@ -129,10 +129,10 @@ def find_session(account: str | None = None, folder: Path | None = None) -> Sess
 
 
 def without_password(url: str) -> str:
-    """Return an address of a server without user and password."""
+    """Return an address of a server without user and password; behind the `?`, which may hold some too, `db` alone stays."""
     parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=place, query="").geturl() if "@" in parts.netloc else url
+    kept = [part for part in parts.query.split("&") if part.startswith("db=")]
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{'?' if kept else ''}{'&'.join(kept)}"
 
 
 def _records() -> Iterator[tuple[Path, SessionRecord]]:

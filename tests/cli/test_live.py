@@ -185,6 +185,20 @@ def test_parts_wait_for_a_feed_and_say_so(capsys, server):
     assert "no feed has announced bars of EURUSD 1h for 0.2 s" in err
 
 
+def test_a_wait_for_a_feed_is_ended_by_sigterm_without_a_fault(capsys, server):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    code, out, err = told(capsys, "live", "ma_crossover", "--redis-url", server.url, "--wait", "60")
+
+    assert (code, out) == (0, "")
+    assert err == "sptrader: stopped before a feed was there.\n"
+
+
+def test_a_part_is_named_before_a_server_is_asked(capsys):
+    err = refused(capsys, "live", "ma_crossover", "--part", "wroker", "--redis-url", "redis://127.0.0.1:1")
+
+    assert "part was 'wroker'; did you mean 'worker'? Allowed are" in err
+
+
 LIVE = ["live", "armed.yaml", "--mode", "live", "--wait", "0.2"]
 
 

@@ -70,6 +70,8 @@ def test_several_accounts_must_be_told_apart(tmp_path):
 
 def test_addresses_without_password():
     assert without_password("rediss://:pw@h:1/2?x=pw") == "rediss://h:1/2"
+    assert without_password("redis://h:1/2?username=ann&password=pw") == "redis://h:1/2"
+    assert without_password("unix://ann:pw@/a/b.sock?db=1&password=pw") == "unix:///a/b.sock?db=1"
     assert without_password("unix:///a/b.sock") == "unix:///a/b.sock"
 
 

@@ -305,6 +305,9 @@ class PaperBroker:
             report = queue.pop(0)
             if isinstance(report, Matched):
                 continue  # said once for all by `meet`
+            if isinstance(report, NightCharge):
+                self.state.to_tell.append(Waiting(0, report))
+                continue
             outward = self._outward(report)
             if outward is not None:
                 self._enter(outward)
@@ -342,9 +345,6 @@ class PaperBroker:
                 made = msgspec.structs.replace(made, client_order_id=order_id, quantity=whole)
             report = msgspec.structs.replace(report, made=made)
         return msgspec.structs.replace(report, client_order_id=order_id) if is_rest else report
-            if isinstance(report, NightCharge):
-                self.state.to_tell.append(Waiting(0, report))
-                continue
 
     def _enter(self, report: Fill | OrderUpdate) -> None:
         if isinstance(report, OrderUpdate) and report.made is not None:

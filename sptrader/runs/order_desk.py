@@ -125,10 +125,6 @@ class OrderDesk:
         body = None if self._shelf is None or not self._n_shelved else self._shelf.get(_KIND, client_order_id)
         return None if body is None else msgspec.json.decode(body, type=Record)
 
-    def resolve(self, word: Command) -> list[Report]:
-        """Settle an unknown order by a person's word. Raises as the engine does."""
-        return self._told(self.engine.resolve(word))
-
     def _flatten(self) -> list[Report]:
         if self.latched is None:
             return []

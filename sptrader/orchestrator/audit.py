@@ -22,6 +22,7 @@ class Audit:
     """What the books say: gross (at mid) - spread - slippage - fees + financing = net = change of equity, account currency.
 
     Open positions count with their exit half-spread. `violations` are sentences; a run with one is not to be believed.
+    `odd` are sentences of fills that these bars do not allow where a venue of its own told of them: late, or at other prices.
     """
 
     n_fills: int
@@ -33,17 +34,22 @@ class Audit:
     net: float
     change_of_equity: float
     violations: tuple[str, ...]
+    odd: tuple[str, ...] = ()
 
 
-def audit(outcome: Outcome, closed: ClosedTrades) -> Audit:
-    """Check each fill's time, side, bar and step, and the identity of costs; `closed` are the run's trades."""
+def audit(outcome: Outcome, closed: ClosedTrades, *, is_told: bool = False) -> Audit:
+    """Check each fill's time, side, bar and step, and the identity of costs; `closed` are the run's trades.
+
+    `is_told` is of fills that a venue told of which is no function of these bars: what they are is the venue's.
+    """
     f = fill_rows(outcome)
     opened = _open_positions(outcome)
     totals = {name: _total(getattr(closed, name)) + opened[name] for name in _PARTS}
     net = totals["gross"] - totals["spread"] - totals["slippage"] - totals["fees"] + totals["financing"]
     books = outcome.books
     change = float(books.equity[outcome.last - 1] - outcome.cash)
-    violations = [*_undecided(outcome, f), *_outside_bar(outcome, f), *_off_step(outcome, f)]
+    placed = [*_undecided(outcome, f), *_outside_bar(outcome, f), *_off_step(outcome, f)]
+    violations = [] if is_told else placed
     if not abs(net - change) < CENT:
         violations.append(f"costs and results add up to {net:.6f}, but equity changed by {change:.6f}.")
     fees = float(f[:, m.F_FEE].sum())
@@ -61,6 +67,7 @@ def audit(outcome: Outcome, closed: ClosedTrades) -> Audit:
         net=net,
         change_of_equity=change,
         violations=tuple(violations),
+        odd=tuple(placed) if is_told else (),
     )
 
 

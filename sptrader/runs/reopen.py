@@ -67,7 +67,7 @@ def load_run(folder: str | Path) -> Run:
         "signals": tables["signals"],
         "_order_tables": (tables["orders"], tables["fills"]),
         "metrics": {name: math.nan if value is None else value for name, value in metrics.items()},
-        "audit": Audit(**{**books, "violations": tuple(books["violations"])}),
+        "audit": Audit(**{**books, "violations": tuple(books["violations"]), "odd": tuple(books.get("odd", ()))}),
         "warnings": warnings,
     }
     run = Run(_again(path, facts, config), config, facts, strategy=strategy, stored=stored)

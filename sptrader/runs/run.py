@@ -69,9 +69,14 @@ class Run:
         strategy: Strategy,
         warnings: tuple[str, ...] = (),
         stored: Mapping[str, Any] | None = None,
+        is_told: bool = False,
     ) -> None:
-        """Hold an outcome, or, for a run from a folder, its `stored` tables and what makes the outcome again."""
+        """Hold an outcome, or, for a run from a folder, its `stored` tables and what makes the outcome again.
+
+        `is_told` is of one whose fills a venue of its own told of; where the bars do not allow them, that is a warning.
+        """
         self._given = outcome
+        self._is_told = is_told
         self.config = config
         self.strategy = strategy
         self.provenance = dict(provenance)
@@ -150,7 +155,7 @@ class Run:
     @cached_property
     def audit(self) -> Audit:
         """The check of every fill and of the books."""
-        return audit(self._outcome, self._closed)
+        return audit(self._outcome, self._closed, is_told=self._is_told)
 
     @cached_property
     def session_returns(self) -> SessionReturns:
@@ -200,6 +205,8 @@ class Run:
         """What a reader should know before believing the numbers."""
         found = list(self._warnings)
         found += self.strategy.warnings
+        if self.audit.odd:
+            found.append(f"the venue told of fills that these bars do not allow: {' '.join(self.audit.odd)}")
         symbol = self._outcome.market.symbols[0]
         found += signal_type_doubts(self._outcome.plan, signal_columns(self._outcome.columns[symbol]))
         if self._outcome.market.is_spread_modelled:

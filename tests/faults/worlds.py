@@ -104,7 +104,8 @@ def put(world: World, folder: Path) -> None:
         last = pd.Timestamp("2025-03-20 13:00") + pd.Timedelta(minutes=world.bars) - pd.Timedelta(milliseconds=1)
         hours(last=str(last)).to_pickle(folder / TICKS)
     else:
-        (folder / "busy.yaml").write_text(busy())
+        limits = "live: {max_order_notional: 10000000}" if world.kind == "broker" else ""  # real money needs one
+        (folder / "busy.yaml").write_text(busy(live=limits))
 
 
 def made(world: World, folder: Path) -> Made:
@@ -113,7 +114,8 @@ def made(world: World, folder: Path) -> Made:
         ticks = {"EURUSD": pd.read_pickle(folder / TICKS)}
         return Made(world, quick_setting(folder, ticks), {}, ticks, folder)
     frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[: world.bars]}
-    live = make_live_setting(folder / "busy.yaml", facts_of(frames), cash=100_000, currency="USD")
+    mode = "live" if world.kind == "broker" else "paper"
+    live = make_live_setting(folder / "busy.yaml", facts_of(frames), cash=100_000, currency="USD", mode=mode)
     return Made(world, live, frames, None, folder)
 
 

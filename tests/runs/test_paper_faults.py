@@ -13,9 +13,12 @@ from random import Random
 
 import pytest
 
+import sptrader as sp
+from sptrader.errors import RunError
 from sptrader.execution.faults import Faults
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
+from sptrader.runs.live import live_run
 from sptrader.runs.orchestrator_desk import JOURNAL
 from sptrader.streams.journal_reader import JournalReader
 from tests.runs.faulty import Together, setting, together
@@ -115,3 +118,20 @@ def test_a_restart_in_the_middle_of_faults_changes_nothing(tmp_path: Path) -> No
     assert assert_agreed(cut) == assert_agreed(whole) > 10
     for one in (cut, whole):
         one.close()
+
+
+def test_fills_that_bars_do_not_allow_are_a_warning_of_the_run_that_a_faulty_session_leaves(tmp_path: Path) -> None:
+    live, frames = setting(tmp_path, 120)
+    faults = Faults(seed=1, partial_rate=0.4, delay_rate=0.3, delay_bars=2)
+    desk = together(live, frames, tmp_path / "session", faults=faults)
+    desk.run()
+    with pytest.raises(RunError, match="the fill audit failed"):
+        live_run(desk.orchestrator, began_s=0.0)  # as if all had been filled by the bars' rules
+    run = live_run(desk.orchestrator, began_s=0.0, faults=faults)
+    desk.close()
+
+    assert run.audit.violations == ()
+    assert any("lies outside its bar" in one for one in run.audit.odd)
+    assert any("these bars do not allow" in one for one in run.warnings)
+    again = sp.load_run(run.save(tmp_path / "runs"))
+    assert (again.audit, again.warnings) == (run.audit, run.warnings)

@@ -180,7 +180,7 @@ def live_run(
     """Return what a session made as a run, which ended at `end`; filled on bars, with the tables of a backtest of them.
 
     `fills` and `faults` are as in `make_parts`, and part of the run's id. The fill audit holds either way: a feed of ticks
-    gives its bars both sides of all quotes.
+    gives its bars both sides of all quotes. What a broker, or one with faults, told of and the bars do not allow is a warning.
     """
     clock, live = LiveClock(), desk.live
     outcome = desk.outcome()
@@ -208,4 +208,5 @@ def live_run(
         digest = hashlib.sha256(json.dumps([provenance["id"], apart], sort_keys=True).encode()).hexdigest()
         provenance |= {"id": f"{live.strategy.name}-{digest[:12]}", "execution": apart}
     notes = (*warnings, ON_QUOTES) if on_quotes else warnings
-    return Run(outcome, config, provenance, strategy=live.strategy, warnings=notes)
+    is_told = live.mode == "live" or (faults or Faults()) != Faults()
+    return Run(outcome, config, provenance, strategy=live.strategy, warnings=notes, is_told=is_told)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sptrader.runs.batch import Batch, batch
     from sptrader.runs.live_replay import live
     from sptrader.runs.paper_session import PaperSession
+    from sptrader.runs.publisher import SignalPublisher
     from sptrader.runs.reopen import load_run
     from sptrader.runs.run import Run
     from sptrader.runs.sweep import sweep
@@ -40,6 +41,7 @@ _HOMES = {
     "QualityReport": "data.checks",
     "Range": "components.contract",
     "Run": "runs.run",
+    "SignalPublisher": "runs.publisher",
     "Signals": "components.signals",
     "SptraderError": "errors",
     "Strategy": "strategy.strategy",
@@ -71,6 +73,7 @@ __all__ = [
     "QualityReport",
     "Range",
     "Run",
+    "SignalPublisher",
     "Signals",
     "SptraderError",
     "Strategy",

@@ -177,6 +177,12 @@ def test_commands_to_a_session_that_is_not_there(capsys):
     assert "limit needs" not in refused(capsys, "live-control", "limt", "--account", "x")
     assert "needs a limit and its value" in refused(capsys, "live-control", "limit")
     assert "needs an instrument" in refused(capsys, "live-control", "close")
+    assert "needs an order and what became of it" in refused(capsys, "live-control", "resolve", "a1")
+    resolve = ["live-control", "resolve", "a1", "--as"]
+    assert "did you mean 'rejected'" in refused(capsys, *resolve, "reject")
+    assert "needs the price that the broker shows: --price" in refused(capsys, *resolve, "filled")
+    assert "--price was 'much'" in refused(capsys, *resolve, "filled", "--price", "much")
+    assert "are for `live-control resolve`" in refused(capsys, "live-control", "pause", "--as", "filled")
 
 
 def test_parts_wait_for_a_feed_and_say_so(capsys, server):
@@ -321,6 +327,11 @@ def test_a_running_session_is_told_stopped_and_goes_on_to_the_backtests_end(caps
         _until(lambda: json.loads(told(capsys, "live-status", "--json")[1] or "{}").get("is_well"))
         code, out, _ = told(capsys, "live-control", "limit", "max_drawdown", "0.5", "--json", "--by", "ann")
         assert (code, json.loads(out)["verdict"]) == (0, "acted")
+        code, out, _ = told(capsys, "live-control", "resolve", "a1", "--as", "cancelled", "--by", "ann")
+        assert (code, out) == (
+            1,
+            "refused: order 'a1' is not known here; only an order in state unknown can be resolved. Unknown are: none.\n",
+        )
         assert "runs" in told(capsys, "live-list")[1]
         assert "ma_crossover" in told(capsys, "live-status")[1]
         assert told(capsys, "live-attach", "--seconds", "0.1")[0] == 0
@@ -341,7 +352,7 @@ def test_a_running_session_is_told_stopped_and_goes_on_to_the_backtests_end(caps
     code, out, _ = told(capsys, "live-dead", "--replay", "--folder", "session", "--json")
     assert code == 0
     assert json.loads(out)["is_same"]
-    assert json.loads(out)["n_commands"] == 1
+    assert json.loads(out)["n_commands"] == 2
     _, out, _ = told(capsys, "backtest", "ma_crossover", "--data", "bars.parquet", "--json")
     assert json.loads(out)["metrics"] == finished["metrics"]
 

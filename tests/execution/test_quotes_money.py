@@ -9,7 +9,7 @@ import pytest
 from sptrader.execution.quotes import QuoteVenue
 from sptrader.execution.valuation import Costs, LastBar
 from sptrader.model.instrument import fx_pair
-from sptrader.model.orders import Fill, Report
+from sptrader.model.orders import Fill, NightCharge, Report
 from tests.execution.desk import HOUR_NS, START_NS, order
 
 EURGBP = {"EURGBP": fx_pair("EURGBP")}
@@ -103,3 +103,26 @@ def test_an_unknown_volume_is_all_the_orders_own():
     here.add_bar("EURGBP", LastBar(Decimal(0), Decimal(0), None))
     here.place(order("a", "buy", 10_000, symbol="EURGBP"))
     assert the_fill(show(here, 1, EURGBP=(0.8498, 0.85))).price == Decimal("0.85085")
+
+
+def test_a_night_is_charged_at_the_first_quote_after_it_on_what_was_held():
+    # 10,000 x 0.85 (the mid before the night) x -0.0003 = -2.55 pounds, 1.25 dollars each: -3.1875
+    asked: list[tuple[str, int, int]] = []
+
+    def nights(symbol: str, since_ns: int, until_ns: int) -> tuple[Decimal, Decimal] | None:
+        asked.append((symbol, since_ns, until_ns))
+        return (Decimal("-0.0003"), Decimal("0.0001")) if until_ns == START_NS + 2 * HOUR_NS else None
+
+    pairs = {"GBPUSD": fx_pair("GBPUSD")}
+    here = QuoteVenue("demo", "USD", cash=Decimal(100_000), instruments=EURGBP, pairs=pairs, nights=nights)
+    here.place(order("a", "buy", 10_000, symbol="EURGBP"))
+    show(here, 1, EURGBP=(0.8499, 0.8501), GBPUSD=(1.2, 1.2))
+    here.place(order("b", "sell", 10_000, symbol="EURGBP", leg="exit"))
+    charge, sold = show(here, 2, EURGBP=(0.86, 0.8602), GBPUSD=(1.25, 1.25))[:2]
+
+    assert isinstance(charge, NightCharge)
+    assert (charge.symbol, charge.amount, charge.time) == ("EURGBP", -3.1875, START_NS + 2 * HOUR_NS)
+    assert isinstance(sold, Fill)  # the night comes before the orders that meet the quote
+    # 10,000 x (0.86 - 0.8501) x 1.25 = 123.75
+    assert here.account_state().balance == pytest.approx(100_000 + 123.75 - 3.1875)
+    assert asked == [("EURGBP", START_NS + HOUR_NS, START_NS + 2 * HOUR_NS)]  # nothing is asked while nothing is held

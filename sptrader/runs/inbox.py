@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sptrader.model.ports import Entry, Streams
 from sptrader.streams.ids import parse_id
@@ -19,10 +19,18 @@ class Inbox:
     """
 
     def __init__(
-        self, streams: Streams, journal: Journal, group: str, names: Sequence[str], *, count: int = 256
+        self,
+        streams: Streams,
+        journal: Journal,
+        group: str,
+        names: Sequence[str],
+        *,
+        count: int = 256,
+        begins: Mapping[str, str] | None = None,
     ) -> None:
+        """`begins` is after which id a stream is read that the journal says nothing of; from the first entry on without."""
         self._streams, self._group, self._names, self._count = streams, group, tuple(names), count
-        done = journal.last_ids()
+        done = {**(begins or {}), **journal.last_ids()}
         for name in names:
             streams.make_group(group, name, after=done.get(name, "0"))
         self._last = {name: parse_id(done.get(name, "0-0")) for name in names}

@@ -73,9 +73,11 @@ def require_new(streams: Streams, account: str) -> None:
 def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = ()) -> list[str]:
     """Take an account's streams and keys from the server, with the bars (symbol, timeframe) named; return their names.
 
-    The stream of signals, which all sessions share, goes only when no other session lives.
+    The stream of signals, which all sessions share, goes only when no other session lives; else it is noted after which
+    entry the account begins anew.
     """
     names = [keys.orders(account), keys.fills(account), keys.control(account), keys.state(account), keys.stop(account)]
+    names.append(keys.began(account))
     feeds = {beat.role for beat in heartbeats(streams, FEED) if is_fresh(beat)}
     for symbol, timeframe in bars:
         if any(_is_of(role, symbol, timeframe) for role in feeds):
@@ -93,7 +95,14 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
     for name in there:
         streams.delete(name)
         streams.delete(keys.deadletter(name))
+    if others:
+        streams.set(keys.began(account), streams.last_id(keys.SIGNALS).encode())
     return there
+
+
+def began_after(streams: Streams, account: str) -> str:
+    """Return the id on the stream of signals after which an account's session begins: what stands before is an earlier one's."""
+    return (streams.get(keys.began(account)) or b"0-0").decode()
 
 
 def feed_role(symbols: Iterable[str], timeframe: str) -> str:

@@ -94,21 +94,21 @@ def make_live_setting(
             start_ns=start_ns,
             nights=night_rates(financing_file(plan)),
         ),
-        plan_id=plan_digest(plan, money, own, start_ns),
+        plan_id=plan_digest(plan, account, money, own, start_ns),
         mode=mode,
         max_age_s=max_age_s,
     )
 
 
-def plan_digest(plan: Plan, cash: float, currency: str, start_ns: int | None) -> str:
-    """Return a short digest of all that decides what a session does with its inputs."""
+def plan_digest(plan: Plan, account: str, cash: float, currency: str, start_ns: int | None) -> str:
+    """Return a short digest of all that decides what a session does with its inputs, and whose it is."""
     facts = {
         "strategy": plan.strategy.source_hash,
         "parameters": dict(plan.parameters),
         "symbols": plan.symbols,
         "timeframe": plan.timeframe,
         "components": sorted((call.component.name, call.component.source_hash) for call in plan.calls),
-        "account": (cash, currency, start_ns),
+        "account": (account, cash, currency, start_ns),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -37,7 +37,9 @@ from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
 from sptrader.orchestrator.session import Session
 from sptrader.runs.again import Again, Writes
+from sptrader.runs.cash_watch import CashWatch
 from sptrader.runs.inbox import Inbox
+from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
@@ -87,6 +89,7 @@ class OrchestratorDesk:
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
         self._policy = policy or Policy()
+        self._cash = CashWatch(live.strategy.live, mode=live.mode)
         self._asked = ""  # the request whose answer is waited for
         self.reconciled: Reconciled | None = None  # what came of the last comparison
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
@@ -112,7 +115,13 @@ class OrchestratorDesk:
         self._recover()
         self._trimmed = self.counters["read"]  # when the stream of signals was shortened last
         names = [keys.SIGNALS, keys.fills(live.account), keys.control(live.account)]
-        self._inbox = Inbox(streams, self._journal, f"orchestrator:{live.account}", names)
+        self._inbox = Inbox(
+            streams,
+            self._journal,
+            f"orchestrator:{live.account}",
+            names,
+            begins={keys.SIGNALS: began_after(streams, live.account)},
+        )
         self._pulse = Pulse(streams, live.account, self.role)
         self._next_snapshot_s = 0.0
 
@@ -343,6 +352,9 @@ class OrchestratorDesk:
                 step.add_decision(time_ns, str(decision["symbol"]), msgspec.json.encode(decision))
                 self._note({"time_ns": time_ns, **decision})
             self._send(instructions, step)
+            if (drift := self._cash.see(self.session, self._reports.balance)) is not None:
+                self.counters["cash_drifts"] += 1
+                self._answered(drift, "balance", "", step)
             step.send(keys.orders(self.live.account), f"decided:{time_ns}", Decided(time_ns=time_ns))
 
     def _warn_passed(self, time_ns: int) -> None:

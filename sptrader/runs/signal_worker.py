@@ -12,6 +12,7 @@ from sptrader.orchestrator.arriving import column_messages
 from sptrader.orchestrator.columns import make_columns
 from sptrader.orchestrator.tail import Tail
 from sptrader.runs.bar_streams import BarStreams
+from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.part import Pulse
 from sptrader.streams import keys
@@ -32,7 +33,7 @@ class SignalWorker:
         self._tail = Tail(setting.plan, setting.facts, setting.instruments, setting.currency, None)
         self._bars = BarStreams(streams, setting.facts)
         self._waiting: dict[str, list[BarMessage]] = {symbol: [] for symbol in setting.facts}
-        self._published = _published(streams, live.plan_id)
+        self._published = _published(streams, live.plan_id, began_after(streams, live.account))
         self._is_over = False
         self._pulse = Pulse(streams, live.account, self.role)
         self.counters: dict[str, int] = {"bars": 0, "published": 0, "events": 0, "duplicates": 0}
@@ -109,10 +110,10 @@ def _events(message: ColumnsMessage, live: LiveSetting) -> list[Event]:
     ]
 
 
-def _published(streams: Streams, plan_id: str) -> dict[str, int]:
-    """Up to which bar of each instrument this plan's outputs are on the stream."""
+def _published(streams: Streams, plan_id: str, after: str) -> dict[str, int]:
+    """Up to which bar of each instrument this plan's outputs are on the stream, behind an id."""
     last: dict[str, int] = {}
-    for entry in streams.history(keys.SIGNALS):
+    for entry in streams.history(keys.SIGNALS, after=after):
         if "columns" in entry.fields:
             try:
                 message = decode(entry.fields)

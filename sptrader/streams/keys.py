@@ -12,6 +12,7 @@
     lease:{account}:{role}         key      whose a part is: the one process that may do it; expires
     facts:{symbol}:{timeframe}     key      what the feed says of its bars: their basis, session, source
     kill:{account}                 key      the kill switch: there while it is latched
+    began:{account}                key      after which id of signals:live the account's session begins; none: the first
     stop:{account}                 key      when the account's processes were asked to end; expires
 
 The last column names the one field that an entry has (`codec.py`).
@@ -77,6 +78,11 @@ def facts(symbol: str, timeframe: str) -> str:
 def kill(account: str) -> str:
     """Return the key of an account's kill switch."""
     return _key("kill", account=account)
+
+
+def began(account: str) -> str:
+    """Return the key of the id on the stream of signals after which an account's session begins."""
+    return _key("began", account=account)
 
 
 def stop(account: str) -> str:

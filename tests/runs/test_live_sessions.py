@@ -9,7 +9,7 @@ import sptrader as sp
 from sptrader.errors import RunError
 from sptrader.model.messages import Heartbeat
 from sptrader.runs.leftovers import feed_role, forget, require_new, require_stopped
-from sptrader.runs.live import facts_of
+from sptrader.runs.live import facts_of, make_parts
 from sptrader.runs.live_setting import decode_facts, encode_facts, make_live_setting
 from sptrader.runs.part import Pulse
 from sptrader.runs.session_file import FILE, keep_setting, kept_setting
@@ -119,10 +119,41 @@ def test_forgetting_leaves_what_other_sessions_need(streams):
     Pulse(streams, "b", "worker").beat({}, is_due=True)
 
     assert forget(streams, "a", bars=[("EURUSD", "1h")]) == ["orders:a", "fills:a", "bars:EURUSD:1h"]
-    assert set(streams.keys("*")) == {keys.SIGNALS, keys.orders("b"), "heartbeat:b:worker"}
+    assert set(streams.keys("*")) == {keys.SIGNALS, keys.orders("b"), keys.began("a"), "heartbeat:b:worker"}
     Pulse(streams, "feed", feed_role(["EURUSD"], "1h")).beat({}, is_due=True)
     with pytest.raises(RunError, match="a feed publishes EURUSD 1h"):
         forget(streams, "a", bars=[("EURUSD", "1h")])
+
+
+def test_an_account_trades_again_beside_another_session(tmp_path):
+    server = MemoryServer()
+    frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[:60]}
+    for name, n_bars in (("first", 40), ("again", 60)):
+        streams = MemoryStreams(server)
+        Pulse(streams, "other", "orchestrator").beat({})
+        given = {"EURUSD": frames["EURUSD"].iloc[:n_bars]}
+        live = make_live_setting("ma_crossover", facts_of(given), account="a")
+        forget(streams, "a", bars=[("EURUSD", "1h")])
+        parts = make_parts(
+            ("feed", "worker", "execution", "orchestrator"), streams, live, tmp_path / name, frames=given
+        )
+        is_over = None
+        for _ in range(400):
+            worked = [part.step(0) for part in parts]
+            is_over = all(part.is_over for part in parts)
+            if is_over or not any(worked):
+                break
+        desk = parts[-1]
+        assert (is_over, desk.session.done, desk.counters["dead"]) == (True, n_bars, 0)
+        for part in parts:
+            part.close()
+
+
+def test_two_accounts_of_one_strategy_have_outputs_of_their_own():
+    facts = facts_of({"EURUSD": sp.sample("EURUSD", "1h").iloc[:60]})
+
+    plans = {make_live_setting("ma_crossover", facts, account=account).plan_id for account in ("a", "b", "a")}
+    assert len(plans) == 2
 
 
 def test_being_asked_to_stop_counts_for_those_that_ran_then(streams, monkeypatch):

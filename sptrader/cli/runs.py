@@ -16,8 +16,9 @@ from rich.table import Table
 from sptrader.cli.backtest import show, summary
 from sptrader.errors import RunError, SptraderError
 from sptrader.performance.definitions import metric_text
-from sptrader.runs.compare import compare_runs, save_comparison
+from sptrader.runs.compare import compare_runs
 from sptrader.runs.reopen import load_run
+from sptrader.runs.report_compare import save_comparison
 from sptrader.runs.store import saved_runs
 
 app = typer.Typer(help="Saved runs.", no_args_is_help=True)

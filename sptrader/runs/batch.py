@@ -88,12 +88,11 @@ def batch(
     with opened(out, notebook) as folder:
         settings = Settings(folder, kernel, os.getcwd(), timeout_s, retries)
         records = {} if fresh else _kept(folder, executions)
-        title = f"Batch of {Path(notebook).name}"
         try:
             _run(settings, executions, records, executor, workers, address, fresh, on_progress)
         finally:
             table = index_table(executions, records)
-            save_index(folder, table, title)
+            save_index(folder, table, Path(notebook).name)
         return Batch(folder.root, table)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,7 @@ from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.runs.batch_folder import DONE, FAILED, BatchFolder, Record
 from sptrader.runs.batch_plan import Execution
+from sptrader.runs.bundle import BATCH_PAGE, Bundle, BundledRun, bundle_part, bundled_batch
 from sptrader.runs.page import page
 
 PENDING = "pending"
@@ -55,15 +56,20 @@ def index_table(executions: Sequence[Execution], records: Mapping[str, Record]) 
     return pd.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
 
 
-def save_index(folder: BatchFolder, table: pd.DataFrame, title: str) -> None:
-    """Write the table as Parquet and as a page, each whole or not at all."""
-    for path, write in (
-        (folder.index, lambda draft: table.to_parquet(draft, index=False)),
-        (folder.page, lambda draft: Path(draft).write_text(_page(table, title), encoding="utf-8")),
-    ):
-        draft = path.with_name(f".{path.name}.part")
-        write(draft)
-        draft.replace(path)
+def save_index(folder: BatchFolder, table: pd.DataFrame, notebook: str) -> None:
+    """Write the table of a batch of `notebook` as Parquet and as a page, each whole or not at all.
+
+    The page names the executed notebooks with the hashes of their files: `verify_report` makes its numbers again of them.
+    """
+    _replace(folder.index, lambda draft: table.to_parquet(draft, index=False))
+    named = bundled_batch(notebook, folder.root, table["notebook"])
+    _replace(folder.page, lambda draft: draft.write_text(index_page(table, named), encoding="utf-8"))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    draft = path.with_name(f".{path.name}.part")
+    write(draft)
+    draft.replace(path)
 
 
 def load_index(folder: str | Path) -> pd.DataFrame:
@@ -94,7 +100,9 @@ def _column(values: list[Any]) -> pd.Series[Any]:
     return pd.Series(texts, dtype="str")
 
 
-def _page(table: pd.DataFrame, title: str) -> str:
+def index_page(table: pd.DataFrame, named: BundledRun) -> str:
+    """Return the page of a batch's table; `named` is what it says of the batch."""
+    title = f"Batch of {named.id}"
     counts = table["status"].value_counts()
     told = ", ".join(f"{counts[status]:,} {status}" for status in (DONE, FAILED, PENDING) if status in counts)
     after = [name for name in table.columns if name not in _FIXED]
@@ -111,6 +119,7 @@ def _page(table: pd.DataFrame, title: str) -> str:
         *[_row(row, shown) for row in table.to_dict("records")],
         "</tbody></table></div>",
         f"<script>{files('sptrader.runs').joinpath('assets/batch.js').read_text(encoding='utf-8').strip()}</script>",
+        bundle_part(Bundle(BATCH_PAGE, "light", (named,))),
     ]
     return page(title, "\n".join(body))
 

@@ -19,23 +19,27 @@ BUNDLE_MIME = "application/vnd.sptrader.bundle+json"
 RUN_PAGE = "run"
 NOTEBOOK_PAGE = "notebook"
 SWEEP_PAGE = "sweep"
+COMPARISON_PAGE = "comparison"
+BATCH_PAGE = "batch"
 _BLOCK = re.compile(rf'<script type="{re.escape(BUNDLE_MIME)}">(.*?)</script>', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class BundledRun:
     """One run of a report: its id, its folder relative to the page (empty when it was not saved), the SHA-256 of its files
-    by their path in it, and the trials its verdict was made with."""
+    by their path in it, and the trials its verdict was made with; of a sweep also the looks at its hold-out by then."""
 
     id: str
     folder: str = ""
     files: Mapping[str, str] | None = None
     trials: Trials | None = None
+    n_openings: int = 0
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a page was made of: its `kind` (`run`, `notebook` or `sweep`), `theme`, and runs, or the one sweep."""
+    """What a page was made of: its `kind` (`run`, `notebook`, `comparison`, `sweep` or `batch`), `theme`, and runs, or the one
+    sweep or batch."""
 
     kind: str
     theme: str
@@ -60,11 +64,24 @@ def bundled_folder(run_id: str, page: Path, trials: Mapping[str, float] | None =
     return BundledRun(run_id, trials=counted)
 
 
-def bundled_sweep(sweep_id: str, folder: Path | None, page: Path, trials: Trials) -> BundledRun:
-    """Return what a page at `page` says of a sweep, and the trials its best row is deflated by."""
+def bundled_sweep(sweep_id: str, folder: Path | None, page: Path, trials: Trials, n_openings: int) -> BundledRun:
+    """Return what a page at `page` says of a sweep, the trials its best row is deflated by, and how often its hold-out was
+    looked at."""
     if folder is None:
-        return BundledRun(sweep_id, trials=trials)
-    return BundledRun(sweep_id, _relative(folder, page), sweep_hashes(folder), trials)
+        return BundledRun(sweep_id, trials=trials, n_openings=n_openings)
+    return BundledRun(sweep_id, _relative(folder, page), sweep_hashes(folder), trials, n_openings)
+
+
+def bundled_batch(name: str, folder: Path, notebooks: Iterable[str]) -> BundledRun:
+    """Return what the index of a batch of the notebook `name`, a page in the batch's `folder`, says of it."""
+    return BundledRun(name, ".", batch_hashes(folder, notebooks))
+
+
+def batch_hashes(folder: Path, notebooks: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of a batch's executed notebooks, of their records, and of the table of its index."""
+    names = list(notebooks)
+    records = (folder / ".batch" / "records" / f"{name}.json" for name in names)
+    return _hashes(folder, [*(folder / name for name in names), *records, folder / "index.parquet"])
 
 
 def sweep_hashes(folder: Path) -> dict[str, str]:
@@ -103,6 +120,7 @@ def read_bundle(html: str, path: Path) -> Bundle:
                 str(run["folder"]),
                 run["files"],
                 None if run["trials"] is None else Trials(**run["trials"]),
+                int(run.get("n_openings", 0)),
             )
             for run in said["runs"]
         )

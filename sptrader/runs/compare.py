@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
@@ -14,11 +13,6 @@ import pandas as pd
 
 from sptrader.errors import RunError
 from sptrader.performance.definitions import DEFINITIONS, metric_text
-from sptrader.plots.compare import comparison_figure
-from sptrader.plots.display import figure_json
-from sptrader.plots.parts import Doubt, head_part, part, table_part, verdict_part
-from sptrader.runs.page import INLINE, heading_part, page, plot_part
-from sptrader.runs.report import write_page
 from sptrader.runs.run import Run
 
 MOST = len(ascii_uppercase)
@@ -87,57 +81,6 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     if not 2 <= len(runs) <= MOST:
         raise RunError(f"runs were {len(runs)}; allowed are 2 to {MOST}.", key="runs", value=len(runs))
     return Comparison(tuple(runs), tuple(_rows(runs)))
-
-
-def save_comparison(comparison: Comparison, out: str | Path, *, script: str = INLINE, theme: str = "light") -> Path:
-    """Write the comparison as one self-contained HTML page to `out` and return its path."""
-    runs, labels = comparison.runs, comparison.labels
-    named = {f"{label} {run.strategy.name}": run for label, run in zip(labels, runs, strict=True)}
-    figure = comparison_figure(
-        {name: run.equity for name, run in named.items()},
-        {name: run.config.cash for name, run in named.items()},
-        theme=theme,
-    )
-    facts = [(label, run.id) for label, run in zip(labels, runs, strict=True)]
-    n_different = len(comparison.differences)
-    headline = f"{n_different} of what they were made of {'differs' if n_different == 1 else 'differ'}."
-    told = verdict_part("fair", headline, "", [Doubt(text) for text in comparison.doubts])
-    body = [
-        part(head_part(f"{len(runs)} runs compared", "comparison", facts) + told),
-        heading_part("Equity", "equity"),
-        plot_part(1, figure_json(figure), label="Equity"),
-        heading_part("What differs", "differences"),
-        part(table_part(_differing(comparison))),
-        heading_part("Metrics", "metrics"),
-        part(table_part(_metrics(comparison), wrapped=("meaning",)).replace("sp-scroll", "sp-whole", 1)),
-        heading_part("Findings", "findings"),
-        part(table_part(comparison.table("findings"))),
-    ]
-    text = page(f"{len(runs)} runs compared", "\n".join(body), script=script, footer="Made by sptrader.", theme=theme)
-    return write_page(Path(out), text, script)
-
-
-def _differing(comparison: Comparison) -> pd.DataFrame:
-    rows = comparison.differences
-    columns = {label: [row.texts[at] for row in rows] for at, label in enumerate(comparison.labels)}
-    return pd.DataFrame({"of": [row.group for row in rows], "name": [row.name for row in rows], **columns})
-
-
-def _metrics(comparison: Comparison) -> pd.DataFrame:
-    """The metrics, with how far each run is from the first."""
-    table = comparison.table("metrics")
-    rows = [row for row in comparison.rows if row.group == "metrics"]
-    for at, label in enumerate(comparison.labels[1:], start=1):
-        table[f"{label} - A"] = [_distance(row, at) for row in rows]
-    return table.assign(meaning=[DEFINITIONS[row.name].text for row in rows]).rename(columns={"name": "metric"})
-
-
-def _distance(row: ComparedRow, at: int) -> str:
-    change = row.values[at] - row.values[0]
-    if not math.isfinite(change):
-        return ""
-    unit = DEFINITIONS[row.name].unit
-    return f"{100 * change:+,.2f} pp" if unit == "percent" else f"{change:+,.2f}"
 
 
 def _rows(runs: Sequence[Run]) -> Iterator[ComparedRow]:

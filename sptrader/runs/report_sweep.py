@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from sptrader.performance.definitions import DEFINITIONS, metric_text
 from sptrader.plots.display import figure_json
 from sptrader.plots.parts import Card, Doubt, cards_part, facts_part, head_part, part, table_part, verdict_part
 from sptrader.runs.bundle import SWEEP_PAGE, Bundle, BundledRun, bundle_part, bundled_sweep
+from sptrader.runs.ledger import Opening
 from sptrader.runs.overfit import Overfit
 from sptrader.runs.page import INLINE, heading_part, page, plot_part
 from sptrader.runs.report import check_place, data_part, write_page
@@ -54,6 +56,8 @@ class ReportedSweep(Protocol):
     def title(self) -> str: ...
     @property
     def n_trials(self) -> int: ...
+    @property
+    def openings(self) -> list[Opening]: ...
     def ranked(self, n: int | None = None) -> pd.DataFrame:
         """The rows, best first."""
         ...
@@ -75,15 +79,20 @@ def save_sweep_report(sweep: ReportedSweep, out: str | Path, *, script: str = IN
     """
     path = Path(out)
     check_place(path, script)
-    named = bundled_sweep(sweep.id, sweep.folder, path, Trials(float(max(sweep.n_trials, 1))))
+    trials = Trials(float(max(sweep.n_trials, 1)))
+    named = bundled_sweep(sweep.id, sweep.folder, path, trials, len(sweep.openings))
     return write_page(path, sweep_page(sweep, named, script=script, theme=theme), script)
 
 
 def sweep_page(sweep: ReportedSweep, named: BundledRun, *, script: str = INLINE, theme: str = "light") -> str:
-    """Return the page of a sweep; `named` is what it says of where the sweep is, and the trials it is deflated by."""
+    """Return the page of a sweep; `named` is what it says of where the sweep is, the trials it is deflated by, and the looks at
+    its hold-out, which the ledger has to know."""
     has_best = len(sweep.table) > 0 and bool(np.isfinite(sweep.scores.to_numpy(np.float64)).any())
     trials = named.trials.n_trials if named.trials else 1.0
-    found = sweep.overfit(n_trials=max(trials, float(len(sweep.table)))) if has_best else None
+    found = None
+    if has_best:
+        judged = sweep.overfit(n_trials=max(trials, float(len(sweep.table))))
+        found = replace(judged, openings=judged.openings[: named.n_openings])  # those until the page was made
     numbers = count(1)
     body = [_summary(sweep, found)]
     if found is not None:

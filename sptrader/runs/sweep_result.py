@@ -270,6 +270,15 @@ class Sweep:
         """
         return sweep_figure(self, name, x=x, y=y, metric=metric, n=n, theme=theme)
 
+    def report(self, out: str | Path, *, script: str = "inline", theme: str = "light") -> Path:
+        """Write what it found as one self-contained HTML file; `sptrader verify` makes its numbers again.
+
+        `script="beside"` keeps the page's scripts in one file beside it, to be shared by the pages of a folder.
+        """
+        from sptrader.runs.report_sweep import save_sweep_report
+
+        return save_sweep_report(self, out, script=script, theme=theme)
+
     def __repr__(self) -> str:
         state = "" if self.is_complete else " so far"
         head = f"Sweep {self.id}: {len(self.table):,} combinations{state}"

@@ -9,9 +9,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sptrader.data.sample import sample
 from sptrader.plots.price import price_figure
 from sptrader.runs.backtest import backtest
-from sptrader.runs.compare import compare_runs, save_comparison
+from sptrader.runs.compare import compare_runs
 from sptrader.runs.page import shared_script
 from sptrader.runs.report import save_notebook_report, save_run_report
+from sptrader.runs.report_compare import save_comparison
 from sptrader.runs.sections import METRICS_MIME, PLOTLY_MIME, SECTIONS, figure_json, section
 from sptrader.runs.verify import verify_report
 from tests.browser.watched import watched_page

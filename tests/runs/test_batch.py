@@ -16,6 +16,7 @@ import pytest
 import sptrader as sp
 from sptrader.runs.batch_folder import opened
 from sptrader.runs.notebook import notebook_data
+from sptrader.runs.verify import verify_report
 from sptrader.runs.warm_kernels import close_shared_kernels, shared_kernels
 from tests.made_notebook import METRICS, save_notebook, texts
 
@@ -80,6 +81,55 @@ def test_finished_executions_are_kept_until_something_changes(tmp_path):
     assert changed.table["square"].tolist() == [9]
     sp.batch(path, sets(tmp_path, 2), out=out, workers=2, fresh=True)
     assert logged(tmp_path) == [2, 2, 2, 3, 3, 4]
+
+
+RUN = """
+import sptrader as sp
+run = sp.backtest("ma_crossover", sp.sample("EURUSD", "1h").iloc[:900], params={"fast": x})
+folder = run.save(log)
+run.section("summary")
+"""
+
+
+def test_index_is_true_and_what_was_changed_in_it_is_found(tmp_path):
+    path = save_notebook(tmp_path / "a.ipynb", "x: int = 5\nlog: str = ''", RUN)
+    out = tmp_path / "out"
+    sets = [{"x": x, "log": str(out / "runs")} for x in (5, 9)]
+    made = sp.batch(path, sets, out=out, workers=2)
+    honest = made.page.read_text()
+
+    found = verify_report(made.page)
+    assert (found.differences, found.unverified) == ((), 0)
+    assert set(made.table["run"]) < set(found.runs)
+
+    trades = f'<td data-value="{made.table["trades"][0]}">'
+    assert trades in honest
+    made.page.write_text(honest.replace(trades, '<td data-value="777">'))
+    assert verify_report(made.page).is_true  # what a cell is sorted by is not shown
+    shown = f"{trades}{made.table['trades'][0]:.0f}</td>"
+    made.page.write_text(honest.replace(shown, f"{trades}777</td>"))
+    assert [d.shown for d in verify_report(made.page).differences] == ["777"]
+    made.page.write_text(honest)
+
+    notebook = made.folder / made.table["notebook"][0]
+    exact = json.dumps(made.table["sharpe"][0])
+    text = notebook.read_text()
+    assert exact in text
+    notebook.write_text(text.replace(exact, "9.5"))
+    where = [d.where for d in verify_report(made.page).differences]
+    assert any(place.startswith("a.ipynb: hash of a-x=5") for place in where)
+    assert "index.parquet" in where
+    assert f"{made.table['run'][0]}: sharpe" in where
+    assert any("(sharpe)" in place for place in where)
+
+
+def test_index_with_failures_and_metrics_of_their_own_is_verified(tmp_path):
+    path = square(tmp_path / "a.ipynb", "if x == 2: raise ValueError('two')")
+    made = sp.batch(path, sets(tmp_path, 1, 2), out=tmp_path / "out", workers=2)
+
+    assert verify_report(made.page).is_true
+    (made.folder / made.table["notebook"][1]).unlink()
+    assert not verify_report(made.page).is_true
 
 
 def test_failures_are_told_and_do_not_stop_the_others(tmp_path):

@@ -1,5 +1,7 @@
 """A comparison shows what differs, and warns where figures do not compare."""
 
+import base64
+import gzip
 import json
 import re
 
@@ -8,7 +10,9 @@ import pytest
 from sptrader.data.sample import sample
 from sptrader.errors import RunError
 from sptrader.runs.backtest import backtest
-from sptrader.runs.compare import compare_runs, save_comparison
+from sptrader.runs.compare import compare_runs
+from sptrader.runs.report_compare import save_comparison
+from sptrader.runs.verify import verify_report
 from tests.runs.strategies import CROSSOVER
 
 
@@ -55,6 +59,43 @@ def test_page_shows_metrics_side_by_side_with_their_distance(runs, tmp_path):
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
     assert cells[:3] == [f"{value:,.2f} USD" for value in final]
     assert cells[3:5] == [f"{final[1] - final[0]:+,.2f}", f"{final[2] - final[0]:+,.2f}"]
+
+
+def test_page_is_true_and_each_changed_figure_of_it_is_found(runs, tmp_path):
+    for run in runs:
+        run.save(tmp_path / "runs")
+    path = save_comparison(compare_runs(runs), tmp_path / "compare.html")
+    honest = path.read_text(encoding="utf-8")
+    found = verify_report(path)
+    assert found.is_true
+    assert found.runs == tuple(run.id for run in runs)
+    assert (found.unverified, found.checked > 500) == (0, True)
+
+    distance = f"{runs[1].metrics['final_equity'] - runs[0].metrics['final_equity']:+,.2f}"
+    path.write_text(honest.replace(distance, "+9,999.99"), encoding="utf-8")
+    (difference,) = verify_report(path).differences
+    assert (difference.shown, difference.recomputed) == ("+9,999.99", distance)
+    assert "(B - A)" in difference.where
+
+    packed = re.search(r'data-plot="plot-1"[^>]*>([^<]+)</script>', honest)[1]
+    figure = json.loads(gzip.decompress(base64.b64decode(packed)))
+    figure["data"][0]["y"] = [0.0, 0.5]
+    path.write_text(honest.replace(packed, base64.b64encode(gzip.compress(json.dumps(figure).encode())).decode()))
+    assert [d.where for d in verify_report(path).differences] == ["page: figure 1, A ma_crossover (1), y"]
+
+
+def test_run_that_was_changed_after_the_comparison_is_found(runs, tmp_path):
+    folders = [run.save(tmp_path / "elsewhere") for run in runs[:2]]
+    path = save_comparison(compare_runs(runs[:2]), tmp_path / "pages" / "compare.html", script="beside", theme="dark")
+    told = json.loads((folders[1] / "metrics.json").read_text())
+    assert verify_report(path).is_true
+    (folders[1] / "metrics.json").write_text(json.dumps({**told, "sharpe": 3.0}))
+
+    where = [difference.where for difference in verify_report(path).differences]
+
+    assert where == [f"{runs[1].id}: hash of metrics.json", f"{runs[1].id}: metrics.json, sharpe"]
+    moved = path.rename(tmp_path / "moved.html")
+    assert verify_report(moved, tmp_path / "elsewhere").differences
 
 
 @pytest.mark.parametrize("n_runs", [0, 1, 27])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from sptrader.data.sample import sample
+from sptrader.runs.bundle import read_bundle
 from sptrader.runs.report_sweep import save_sweep_report
 from sptrader.runs.sweep import sweep
 from sptrader.runs.sweep_result import load_sweep
@@ -73,3 +74,30 @@ def test_digit_and_row_that_were_changed_are_found(made, tmp_path):
     part.write_bytes(kept)
     assert any(place.endswith(", trades") for place in where)
     assert any("hash of parts/" in place for place in where)
+
+
+def test_looks_at_the_holdout_after_the_report_do_not_make_it_untrue(tmp_path):
+    bars = sample("EURUSD", "1h").iloc[:1501]
+    found = sweep(CROSSOVER, bars, space={"fast": [6, 9]}, holdout=0.2, out=tmp_path, progress=False)
+    found.open_holdout()
+    path = save_sweep_report(found, tmp_path / "report.html")
+    found.open_holdout()
+
+    assert verify_report(path).is_true
+    cell = re.search(r"looks at the hold-out</td><td[^>]*>([^<]*)</td>", path.read_text(encoding="utf-8"))
+    assert cell[1] == "1"
+
+
+def test_report_by_another_objective_is_verified_by_that(made, tmp_path):
+    other = load_sweep(made[0].folder, objective="-sharpe")
+
+    found = verify_report(other.report(tmp_path / "report.html"))
+
+    assert found.is_true
+    assert other.best().name != made[0].best().name
+
+
+def test_hash_of_the_bars_is_among_those_of_the_page(made):
+    (named,) = read_bundle(made[1].read_text(encoding="utf-8"), made[1]).runs
+
+    assert {"inputs/strategy.yaml", "inputs/given/EURUSD.parquet"} < set(named.files)

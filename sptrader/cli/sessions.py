@@ -14,9 +14,9 @@ from rich.console import Console
 
 from sptrader.cli.live import RedisUrl
 from sptrader.clock import LiveClock
-from sptrader.errors import RunError, StreamError
+from sptrader.errors import RunError
 from sptrader.model.period import time_text
-from sptrader.runs.control import Fate, Health, ask, health, reached, stop_session
+from sptrader.runs.control import Fate, Health, ask, health, reached, stop_session, switch_of
 from sptrader.runs.journal_replay import replay_journal
 from sptrader.runs.kill_switch import open_kill_switch, pull_kill_switch
 from sptrader.runs.leftovers import forget, require_stopped
@@ -99,12 +99,8 @@ def live_kill(
 ) -> None:
     """Pull the kill switch: every order is cancelled, every position closed, and nothing is traded until it is unlatched."""
     who = by or getpass.getuser()
-    try:
-        with reached(account, folder=folder, redis_url=redis_url) as place:
-            pulled = pull_kill_switch(place.account, by=who, reason=reason, folder=place.folder, streams=place.streams)
-    except StreamError:  # the server is gone: the file in the session's folder is enough
-        record = find_session(account, folder)
-        pulled = pull_kill_switch(record.account, by=who, reason=reason, folder=Path(record.folder))
+    with switch_of(account, folder=folder, redis_url=redis_url) as (session, place, streams):
+        pulled = pull_kill_switch(session, by=who, reason=reason, folder=place, streams=streams)
     if as_json:
         print(json.dumps({"reached": list(pulled.reached), "failures": list(pulled.failures), "by": pulled.latched.by}))
         return
@@ -126,7 +122,9 @@ def live_control(
         typer.Option("--as", help="resolve: what the broker shows, working, filled, cancelled or rejected."),
     ] = None,
     price: Annotated[str | None, typer.Option(help="resolve --as filled: at which price.")] = None,
-    quantity: Annotated[str | None, typer.Option(help="resolve --as filled: how much; all that is left by default.")] = None,
+    quantity: Annotated[
+        str | None, typer.Option(help="resolve --as filled: how much; all that is left by default.")
+    ] = None,
     fill_id: Annotated[str, typer.Option(help="resolve --as filled: the broker's id of the fill.")] = "",
     account: Account = None,
     folder: Folder = None,
@@ -144,19 +142,19 @@ def live_control(
         raise RunError(f"`live-control {command}` needs an instrument, as in: {command} EURUSD.", key="name")
     if word == "resolve" and (not name or fate is None):
         raise RunError(
-            "`live-control resolve` needs an order and what became of it, as in: resolve 3f2a90 --as cancelled.", key="name"
+            "`live-control resolve` needs an order and what became of it, as in: resolve 3f2a90 --as cancelled.",
+            key="name",
         )
     if word != "resolve" and (fate or price or quantity or fill_id):
         raise RunError("--as, --price, --quantity and --fill-id are for `live-control resolve`.", key="as")
     seen = None if fate is None else Fate(fate, _number("price", price), _number("quantity", quantity), fill_id)
-    with reached(account, folder=folder, redis_url=redis_url) as place:
-        if word == "unlatch":
-            open_kill_switch(place.account, by=who, folder=place.folder, streams=place.streams)
-            answer: dict[str, object] = {
-                "verdict": "acted",
-                "why": "the kill switch is open; entries wait for `resume`",
-            }
-        else:
+    answer: dict[str, object]
+    if word == "unlatch":
+        with switch_of(account, folder=folder, redis_url=redis_url) as (session, at, streams):
+            open_kill_switch(session, by=who, folder=at, streams=streams)
+        answer = {"verdict": "acted", "why": "the kill switch is open; entries wait for `resume`"}
+    else:
+        with reached(account, folder=folder, redis_url=redis_url) as place:
             answer = ask(place, word, by=who, name=name, value=value, fate=seen, wait_s=wait)
     if as_json:
         print(json.dumps({"command": command, "verdict": answer["verdict"], "why": answer["why"]}))

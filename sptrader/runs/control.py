@@ -19,6 +19,7 @@ from sptrader.model.messages import Command, Heartbeat
 from sptrader.model.ports import Streams
 from sptrader.runs.leftovers import heartbeats, is_fresh, read_snapshot
 from sptrader.runs.part import UNANSWERED
+from sptrader.runs.session_file import FILE, kept_setting
 from sptrader.runs.sessions import SessionRecord, find_session, known_sessions, without_password
 from sptrader.runs.stopping import ask_to_stop
 from sptrader.streams import keys
@@ -81,6 +82,27 @@ def reached(account: str | None, *, folder: Path | None = None, redis_url: str |
         yield Place(record.account if record is not None else str(account), streams, record)
     finally:
         streams.close()
+
+
+@contextmanager
+def switch_of(
+    account: str | None, *, folder: Path | None = None, redis_url: str | None = None
+) -> Iterator[tuple[str, Path | None, RedisStreams | None]]:
+    """Give what a session's kill switch is reached by: its account, its folder, and its server where that is known.
+
+    The folder alone is enough for a session whose processes have ended, as they do when their server stays away. Raises as `reached`.
+    """
+    is_left = folder is not None and (folder / FILE).is_file()
+    if folder is None or not is_left or any(one.folder == str(folder.resolve()) for one in known_sessions()):
+        with reached(account, folder=folder, redis_url=redis_url) as place:
+            yield place.account, place.folder, place.streams
+        return
+    streams = None if redis_url is None else RedisStreams(redis_url, patience=_PATIENCE)
+    try:
+        yield kept_setting(folder).account, folder, streams
+    finally:
+        if streams is not None:
+            streams.close()
 
 
 def health(place: Place) -> Health:

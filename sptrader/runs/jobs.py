@@ -38,7 +38,8 @@ _IMPORT_S = 60.0  # until a process must have spoken: on a machine with more to 
 
 @dataclass(frozen=True)
 class BarsChoice:
-    """Which bars a job reads: a catalog `symbol`, a file at `path`, or neither for what the strategy's market names."""
+    """Which bars a job reads: a catalog `symbol`, a file (or a folder of files, one an instrument) at `path`, or neither for what
+    the strategy's market names."""
 
     symbol: str = ""
     timeframe: str = ""

@@ -13,6 +13,7 @@ import pandas as pd
 from sptrader.data.load import load_bars
 from sptrader.data.sample import sample
 from sptrader.errors import SptraderError
+from sptrader.model.bars import bars_facts
 from sptrader.runs.backtest import backtest
 from sptrader.runs.jobs import BarsChoice, Job, JobRequest, JobState, held_alive, read_state, write_state
 from sptrader.runs.sweep import sweep
@@ -44,10 +45,13 @@ def work(folder: Path) -> None:
             _say(folder, status="failed", step="failed", error=told, trace=trace)
 
 
-def job_bars(choice: BarsChoice) -> pd.DataFrame | None:
-    """Return the bars a request names, None for those of the strategy's market."""
+def job_bars(choice: BarsChoice) -> pd.DataFrame | dict[str, pd.DataFrame] | None:
+    """Return the bars a request names, by instrument for a folder of files, None for those of the strategy's market."""
     if choice.is_own_market:
         return None
+    if choice.path and Path(choice.path).is_dir():
+        frames = [load_bars(path) for path in sorted(Path(choice.path).glob("*.parquet"))]
+        return {bars_facts(frame).symbol: frame for frame in frames}
     source: str | Path = Path(choice.path) if choice.path else choice.symbol
     return load_bars(
         source,

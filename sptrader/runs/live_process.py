@@ -97,8 +97,9 @@ class SessionProcess:
         return Path(json.loads(text)["folder"]) if text else None
 
 
-def start_session(request: SessionRequest, runs: str | Path = "runs") -> SessionProcess:
-    """Start a session's process and return at once; its run is saved below the folder `runs`.
+def start_session(request: SessionRequest, runs: str | Path = "runs", *, url: str | None = None) -> SessionProcess:
+    """Start a session's process and return at once; its run is saved below the folder `runs`. A feed is followed on the
+    server at `url`, else on the one `REDIS_URL` names.
 
     Raises `RunError` for a folder that cannot be written to.
     """
@@ -115,7 +116,7 @@ def start_session(request: SessionRequest, runs: str | Path = "runs") -> Session
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
-                env=_environment(request),
+                env=_environment(request, url),
                 start_new_session=True,
                 check=True,
             )
@@ -154,6 +155,7 @@ def command(request: SessionRequest, folder: Path, out: Path) -> list[str]:
     return told + [part for name, value in given.items() if value for part in (name, value)]
 
 
-def _environment(request: SessionRequest) -> dict[str, str]:
+def _environment(request: SessionRequest, url: str | None) -> dict[str, str]:
     """A replay has a server of its own, whatever the environment names."""
-    return {name: value for name, value in os.environ.items() if name != URL or request.is_following}
+    given = {**os.environ, **({} if url is None else {URL: url})}
+    return {name: value for name, value in given.items() if name != URL or request.is_following}

@@ -20,7 +20,7 @@ from sptrader.runs.jobwork import job_bars
 from sptrader.runs.kill_switch import Pulled, open_kill_switch, pull_kill_switch
 from sptrader.runs.live_follow import Follower
 from sptrader.runs.live_process import URL, SessionProcess, SessionRequest, find_sessions, start_session
-from sptrader.runs.sessions import find_session
+from sptrader.runs.sessions import SessionRecord, find_session, without_password
 from sptrader.runs.stopping import ask_to_stop
 from sptrader.strategy.loader import load_strategy
 from sptrader.strategy.strategy import Strategy
@@ -40,11 +40,20 @@ class LiveSession:
         self.process: SessionProcess | None = None
         self.request: SessionRequest | None = None
         self.follower: Follower | None = None
+        self._record: SessionRecord | None = None
+        self._url: str | None = None
 
     @property
     def is_alive(self) -> bool:
         """Whether its process lives."""
+        if self._record is not None:
+            return self._record.is_alive
         return self.process is not None and self.process.is_alive
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was started elsewhere, and is watched and told here."""
+        return self._record is not None
 
     @property
     def is_latched(self) -> bool:
@@ -62,13 +71,28 @@ class LiveSession:
                 return process
         return None
 
-    def start(self, asked: JobRequest, *, mode: str, bars_a_second: str) -> None:
-        """Start a session on what the page's controls say; `bars_a_second` is a number, `max`, `realtime`, or `FOLLOWING`."""
+    def attach(self, record: SessionRecord) -> None:
+        """Follow a session that was started elsewhere on this machine."""
+        if self.is_alive:
+            raise RunError("a session runs already on this page; end it first.", key="session")
+        process = SessionProcess(Path(record.folder))
+        if (process.folder / "request.json").is_file() and process.is_alive:
+            self._follow(process)
+            return
+        self.process, self._record = process, record
+        self.request = SessionRequest(record.strategy, record.mode, record.account, asked_ns=record.started_ns)
+        self.follower = Follower(record.account, redis_url=server_of(record), folder=process.folder)
+
+    def start(self, asked: JobRequest, *, mode: str, bars_a_second: str, url: str | None = None) -> None:
+        """Start a session on what the page's controls say; `bars_a_second` is a number, `max`, `realtime`, or `FOLLOWING`,
+        then the feed on the server at `url`, else on the one `REDIS_URL` names."""
         if self.is_alive:
             raise RunError("a session runs already on this page; stop it first.", key="session")
         strategy = load_strategy(asked.strategy)
         is_following = mode == "live" or bars_a_second == FOLLOWING
-        reason = not_available(strategy)[mode] or ("" if not is_following or os.environ.get(URL) else _NO_FEED)
+        reason = not_available(strategy, has_feed=bool(url))[mode] or (
+            "" if not is_following or url or os.environ.get(URL) else _NO_FEED
+        )
         if reason:
             raise RunError(reason, key="mode", value=mode)
         request = SessionRequest(
@@ -84,18 +108,19 @@ class LiveSession:
             speed="max" if is_following else _speed(strategy, asked, bars_a_second),
             is_following=is_following,
         )
-        self._follow(start_session(request, self._runs))
+        self._url = url
+        self._follow(start_session(request, self._runs, url=url))
 
     def stop(self) -> None:
         """Ask the session's process to end after the step it is in; positions and orders stay as they are."""
         process, request = self._there()
-        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+        with reached(request.account, folder=process.folder, redis_url=self._server(request)) as place:
             ask_to_stop(place.streams, place.account)
 
     def command(self, word: str, *, name: str = "", value: float | None = None) -> str:
         """Tell the session something and return its answer as a sentence."""
         process, request = self._there()
-        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+        with reached(request.account, folder=process.folder, redis_url=self._server(request)) as place:
             if word == "unlatch":
                 open_kill_switch(request.account, by=who(), folder=process.folder, streams=place.streams)
                 return "unlatch: the kill switch is open; entries wait for resume"
@@ -119,7 +144,7 @@ class LiveSession:
             strength=strength,
             metadata={"symbol": symbol, "source": "page", "id": uuid.uuid4().hex},
         )
-        with reached(request.account, folder=process.folder, redis_url=_server(request)) as place:
+        with reached(request.account, folder=process.folder, redis_url=self._server(request)) as place:
             place.streams.add(keys.SIGNALS, encode(event))
 
     def kill(self) -> Pulled:
@@ -128,7 +153,7 @@ class LiveSession:
         streams: RedisStreams | None = None
         try:
             record = find_session(request.account, process.folder)
-            streams = RedisStreams(_server(request) or record.url, patience=_HURRY)
+            streams = RedisStreams(self._server(request) or record.url, patience=_HURRY)
         except SptraderError:
             streams = None  # the session has not noted its server yet, or no longer: the file alone is enough
         try:
@@ -145,11 +170,17 @@ class LiveSession:
 
     def forget(self) -> None:
         """Follow nothing any more."""
-        self.process = self.request = self.follower = None
+        self.process = self.request = self.follower = self._record = self._url = None
+
+    def _server(self, request: SessionRequest) -> str | None:
+        """The server that was given; None for the one that the session's record names."""
+        if self._record is not None:
+            return server_of(self._record)
+        return (self._url or os.environ.get(URL)) if request.is_following else None
 
     def _follow(self, process: SessionProcess) -> None:
         request = process.request()
-        self.follower = Follower(request.account, redis_url=_server(request), folder=process.folder)
+        self.follower = Follower(request.account, redis_url=self._server(request), folder=process.folder)
         self.request, self.process = request, process
 
     def _there(self) -> tuple[SessionProcess, SessionRequest]:
@@ -161,14 +192,15 @@ class LiveSession:
 _NO_FEED = f"a session on live bars follows a feed (`sptrader feed`) on a stream server; {URL} does not name one."
 
 
-def _server(request: SessionRequest) -> str | None:
-    """The server that was given; None for the session's own, which its record names."""
-    return os.environ.get(URL) if request.is_following else None
+def server_of(record: SessionRecord) -> str | None:
+    """Return the server that `REDIS_URL` names, with its password, where a session's record means it; None: as recorded."""
+    given = os.environ.get(URL)
+    return given if given and without_password(given) == record.url else None
 
 
-def not_available(strategy: Strategy) -> dict[str, str]:
+def not_available(strategy: Strategy, *, has_feed: bool = False) -> dict[str, str]:
     """Return why a strategy cannot trade on paper and live, "" where it can."""
-    reason = "" if os.environ.get(URL) else _NO_FEED
+    reason = "" if has_feed or os.environ.get(URL) else _NO_FEED
     try:
         find_broker(strategy.live.broker)
     except BrokerError as error:
@@ -204,6 +236,7 @@ def _speed(strategy: Strategy, asked: JobRequest, bars_a_second: str) -> str:
         return bars_a_second
     timeframe = strategy.market.timeframe
     if not asked.bars.is_own_market or not timeframe:
-        frame = job_bars(asked.bars)
+        found = job_bars(asked.bars)
+        frame = next(iter(found.values())) if isinstance(found, dict) else found
         timeframe = timeframe if frame is None else str(frame.attrs["sptrader.timeframe"])
     return f"{float(bars_a_second) * make_timeframe(timeframe).ns / 1e9:g}"

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from sptrader.errors import RunError
+from sptrader.errors import DataError, RunError
 from sptrader.runs.jobs import JobRequest
 from sptrader.runs.live_process import URL
 from sptrader.views.desk import Desk
 from sptrader.views.live_session import FOLLOWING, LiveSession, age_text
 from sptrader.views.look import button, classed, column, disable, html, row, show
+from sptrader.views.stream import Picked
 
 _PACES = (
     ("2 bars a second", "2"),
@@ -34,8 +35,9 @@ _ENDED = "the session's process ended without a result"
 
 
 class SessionControls:
-    """Starts and stops the page's session. `request()` says what the controls beside ask for; `started()` and `ended(folder)`
-    hear of a session that begins, and of the run that it has left (None: none)."""
+    """Starts and stops the page's session, or watches one that runs. `request()` says what the controls beside ask for, and
+    `stream()` which live stream was chosen; `started()` and `ended(folder)` hear of a session that begins, and of the run that
+    it has left (None: none)."""
 
     def __init__(
         self,
@@ -43,11 +45,13 @@ class SessionControls:
         session: LiveSession,
         *,
         request: Callable[[], JobRequest],
+        stream: Callable[[], Picked | None],
         started: Callable[[], object],
         ended: Callable[[Path | None], object],
     ) -> None:
         self._desk, self._session, self._request = desk, session, request
-        self._started, self._ended = started, ended
+        self._stream, self._started, self._ended = stream, started, ended
+        self._picked: Picked | None = None
         self.mode = "paper"
         self._was_alive = False
         self._seen: tuple[object, ...] = ()
@@ -71,8 +75,22 @@ class SessionControls:
         """Start a session on what the controls say."""
         self._desk.guard.clear()
         self._said.value = ""
-        self._session.start(self._request(), mode=self.mode, bars_a_second=self._pace.value)
+        picked = self._stream()
+        if picked is None:
+            self._session.start(self._request(), mode=self.mode, bars_a_second=self._pace.value)
+        elif picked.session is not None:
+            self._session.attach(picked.session)
+        else:
+            self._session.start(self._request(), mode=self.mode, bars_a_second=FOLLOWING, url=picked.url)
         self._begun()
+
+    def switched(self) -> None:
+        """Look at which stream is chosen now; what is wrong with it is told beside the choice."""
+        try:
+            self._picked = self._stream()
+        except DataError:
+            self._picked = None
+        self.refresh()
 
     def reattach(self) -> bool:
         """Follow a session that a former kernel has left running; return whether there was one."""
@@ -91,14 +109,16 @@ class SessionControls:
         is_alive, is_latched = session.is_alive, session.is_latched
         told = {} if session.follower is None else session.follower.seen.snapshot
         age = "" if session.request is None else age_text(session.request.asked_ns)
-        seen = (self.mode, is_alive, is_latched, bool(told), told.get("is_paused"), age)
+        picked = self._picked
+        seen = (self.mode, is_alive, is_latched, bool(told), told.get("is_paused"), age, picked)
         if seen == self._seen:
             return
         self._seen = seen
         show(self._start, not is_alive)
-        show(self._pace, not is_alive and self.mode == "paper")
+        show(self._pace, not is_alive and self.mode == "paper" and picked is None)
         show(self._commands, is_alive)
-        self._start.description = f"Start {self.mode} session"
+        is_watched = picked is not None and picked.session is not None
+        self._start.description = "Watch this session" if is_watched else f"Start {self.mode} session"
         if session.request is not None and is_alive:
             state = "runs" if told else "is starting"
             latched = " <b>The kill switch is latched.</b>" if is_latched else ""
@@ -130,7 +150,11 @@ class SessionControls:
         if process is None:
             return
         result = process.result()
-        if result is None:
+        if self._session.is_foreign:
+            self._told.value = (
+                '<div class="sp-small" data-session="over">The session is over; its own process saves its run.</div>'
+            )
+        elif result is None:
             told = process.log().strip()
             self._told.value = f'<div class="sp-small" data-session="failed">{_ENDED}.</div>'
             self._desk.guard.show(RunError(told.splitlines()[-1] if told else _ENDED), told)

@@ -18,6 +18,7 @@ from sptrader.views.live_session_account import LiveOrders
 from sptrader.views.live_session_controls import SessionControls
 from sptrader.views.live_session_risk import LiveRisk
 from sptrader.views.live_session_tabs import LiveFlow, LivePerformance, LiveSignals, LiveSystem, LiveTab
+from sptrader.views.stream import Picked
 
 TAB_S = 0.5
 _NOTHING = "nothing is running live"
@@ -33,6 +34,7 @@ class LivePage:
         runs: Path,
         *,
         request: Callable[[], JobRequest],
+        stream: Callable[[], Picked | None],
         shown: Callable[[bool], object],
         ended: Callable[[Path], object],
     ) -> None:
@@ -42,7 +44,9 @@ class LivePage:
         self._strategy: Strategy | None = None
         self._light: tuple[str, str] = ("off", "")
         self.session = LiveSession(runs)
-        self.controls = SessionControls(desk, self.session, request=request, started=self._began, ended=self._over)
+        self.controls = SessionControls(
+            desk, self.session, request=request, stream=stream, started=self._began, ended=self._over
+        )
         self._performance = LivePerformance()
         self.tabs: dict[str, LiveTab] = {
             "Performance": self._performance,

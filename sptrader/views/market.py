@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from pathlib import Path
 
 import ipywidgets as widgets
 
 from sptrader.data.catalog import catalog
 from sptrader.data.checks import QualityReport, check_bars
 from sptrader.data.load import load_bars
-from sptrader.errors import DataError
+from sptrader.errors import DataError, StreamError
 from sptrader.runs.jobs import BarsChoice
 from sptrader.runs.jobwork import job_bars
 from sptrader.strategy.strategy import Strategy
 from sptrader.views.look import column, html, row, show
+from sptrader.views.stream import Picked, StreamSource, stream_text
 
 _OWN = "own"
 _FILE = "file"
+_STREAM = "stream"
 
 
 class DataSource:
-    """Chooses bars: the strategy's own market, a file of the catalog, a sample, or a file by its path.
+    """Chooses bars: the strategy's own market, a file of the catalog, a sample, a file by its path, or a live stream.
 
     `changed()` is called when another source or another date was chosen.
     """
@@ -39,21 +42,38 @@ class DataSource:
         for date in (self._start, self._end):
             date.style.description_width = "30px"
         self._badge = html()
-        self.view = column(self._source, self._file, row(self._start, self._end, classes=["sp-dates"]), self._badge)
-        show(self._file, False)
-        self._source.observe(lambda _: show(self._file, self._source.value == _FILE), names="value")
+        self.stream = StreamSource(changed)
+        self.view = column(
+            self._source, self._file, self.stream.view, row(self._start, self._end, classes=["sp-dates"]), self._badge
+        )
+        self._source.observe(lambda _: self._arrange(), names="value")
+        self._arrange()
         controls = (self._source, self._path, self._symbol, self._timeframe, self._basis, self._start, self._end)
         for made in controls:
             made.observe(lambda _: changed(), names="value")
 
     @property
+    def is_live(self) -> bool:
+        """Whether a live stream was chosen."""
+        return bool(self._source.value == _STREAM)
+
+    @property
     def choice(self) -> BarsChoice:
-        """The bars chosen."""
-        if self._source.value == _OWN:
+        """The bars chosen; of a live stream there are none before `write_down`."""
+        if self._source.value in (_OWN, _STREAM):
             return BarsChoice()
         if self._source.value == _FILE:
             return BarsChoice(self._symbol.value, self._timeframe.value, self._basis.value, self._path.value)
         return BarsChoice(path=str(self._source.value))
+
+    def stored_choice(self, strategy: Strategy, runs: Path) -> BarsChoice:
+        """The bars chosen, those of a live stream as they are now, written down below `runs`."""
+        return BarsChoice(path=str(self.stream.write_down(strategy, runs))) if self.is_live else self.choice
+
+    @property
+    def picked(self) -> Picked | None:
+        """The live stream that was chosen."""
+        return self.stream.picked() if self.is_live else None
 
     @property
     def dates(self) -> tuple[str, str]:
@@ -66,7 +86,12 @@ class DataSource:
         entries = [e for e in catalog() if e.kind == "bars"]
         files = [(f"{e.symbol} {e.timeframe} {e.basis}{' · sample' * e.is_sample}", str(e.path)) for e in entries]
         before = self._source.value
-        self._source.options = [(f"strategy's market: {market}", _OWN), *files, ("a file …", _FILE)]
+        self._source.options = [
+            (f"strategy's market: {market}", _OWN),
+            *files,
+            ("a file …", _FILE),
+            ("a live stream …", _STREAM),
+        ]
         if before in [value for _, value in self._source.options]:
             self._source.value = before
         start, end = strategy.backtest.start, strategy.backtest.end
@@ -77,11 +102,26 @@ class DataSource:
         """Check the bars chosen and show what they are; a fault is shown in place of it."""
         self._badge.value = '<div class="sp-small">checking the bars …</div>'
         try:
-            reports = _reports(self.choice, strategy)
-        except DataError as error:
+            if self.is_live:
+                self.stream.refresh()
+                self._badge.value = self._streams(strategy)
+            else:
+                self._badge.value = "".join(map(_badge, _reports(self.choice, strategy)))
+        except (DataError, StreamError) as error:
             self._badge.value = f'<div class="sp-problem" role="alert">{escape(str(error))}</div>'
-            return
-        self._badge.value = "".join(map(_badge, reports))
+
+    def _streams(self, strategy: Strategy) -> str:
+        session = self.stream.picked().session
+        began_ns = None if session is None else session.started_ns
+        parts = []
+        for one, report in self.stream.judge(strategy):
+            text = f'<div class="sp-small">{stream_text(one, began_ns)}</div>'
+            parts.append(text + ("" if report is None else _badge(report)))
+        return "".join(parts)
+
+    def _arrange(self) -> None:
+        show(self._file, self._source.value == _FILE)
+        show(self.stream.view, self.is_live)
 
 
 def _reports(choice: BarsChoice, strategy: Strategy) -> list[QualityReport]:
@@ -93,7 +133,8 @@ def _reports(choice: BarsChoice, strategy: Strategy) -> list[QualityReport]:
     if not choice.path:
         raise DataError("the file's path is missing.", key="path")
     bars = job_bars(choice)
-    return [] if bars is None else [check_bars(bars)]
+    frames = bars.values() if isinstance(bars, dict) else [] if bars is None else [bars]
+    return [check_bars(frame) for frame in frames]
 
 
 def _badge(report: QualityReport) -> str:

@@ -64,7 +64,8 @@ class Orchestrator:
             self._desk,
             self._header,
             folder,
-            request=lambda: self._setup.request(),
+            request=lambda: self._setup.session_request(),
+            stream=lambda: self._setup.data.picked,
             shown=self._live_shown,
             ended=self._finished,
         )
@@ -75,6 +76,7 @@ class Orchestrator:
             finished=self._finished,
             chosen=self._chosen,
             allowed=self._live.controls.allow,
+            switched=self._live.controls.switched,
             beside=self._live.controls.view,
         )
         flow = OrderFlow(self._desk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -21,7 +22,7 @@ from sptrader.views.strategies import StrategyList
 
 class Setup:
     """What shall be run; `finished(folder)` hears of a result, `chosen(strategy)` of another strategy, `allowed(reason)` why
-    nothing can be run now ("": it can). `beside` is shown below the button that runs."""
+    nothing can be run now ("": it can), `switched()` of another choice of bars. `beside` is shown below the button that runs."""
 
     def __init__(
         self,
@@ -32,9 +33,11 @@ class Setup:
         finished: Callable[[Path], object],
         chosen: Callable[[Strategy], object],
         allowed: Callable[[str], object],
+        switched: Callable[[], object],
         beside: widgets.Widget,
     ) -> None:
-        self._desk, self._chosen, self._allowed = desk, chosen, allowed
+        self._desk, self._runs, self._chosen, self._allowed = desk, runs, chosen, allowed
+        self._switched = switched
         self.strategy: Strategy | None = None
         self.strategies = StrategyList(lambda path: desk.do_latest("strategy", self._read, path))
         self.data = DataSource(lambda: desk.do_latest("data", self._judge))
@@ -68,7 +71,14 @@ class Setup:
             self.form.set(left.params)
 
     def request(self) -> JobRequest:
-        """Return what the controls say now."""
+        """Return what the controls say now; of a live stream the bars so far are written down first."""
+        asked = self.session_request()
+        if self.data.is_live and self.strategy is not None:
+            return replace(asked, bars=self.data.stored_choice(self.strategy, self._runs))
+        return asked
+
+    def session_request(self) -> JobRequest:
+        """Return what the controls say of a session, which reads a live stream itself."""
         start, end = self.data.dates
         own = None if self.strategy is None else self.strategy.backtest.cash
         cash = None if self._cash.value == own else self._cash.value
@@ -95,6 +105,7 @@ class Setup:
     def _judge(self) -> None:
         if self.strategy is not None:
             self.data.judge(self.strategy)
+            self._switched()
 
     def _allow(self) -> None:
         """Say why a run cannot start now."""

@@ -114,7 +114,10 @@ class BrokerDesk:
         trading = self._journal.state(TRADING)
         self.desk.trading = "active" if trading is None else msgspec.json.decode(trading, type=Trading)
         self._see_met_bars()
-        self._attempt(())
+        try:
+            self._start()
+        except BrokerError as error:
+            self._line.failed(error)
         self._look()
 
     @property

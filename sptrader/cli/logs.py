@@ -26,7 +26,14 @@ class JsonLines(logging.Formatter):
         line.update({name: value for name, value in record.__dict__.items() if name not in _KNOWN})
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps(line, default=_plain)
+
+
+def _plain(value: object) -> object:
+    """A message as its fields, anything else as its text."""
+    import msgspec
+
+    return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else str(value)
 
 
 def log_to_stderr(*, is_json: bool) -> None:

@@ -17,7 +17,7 @@ from sptrader.runs.broker_desk import BrokerDesk
 from sptrader.runs.feed import ReplayFeed
 from sptrader.runs.kill_switch import listening
 from sptrader.runs.lease import FEED, leased
-from sptrader.runs.leftovers import feed_role, require_new
+from sptrader.runs.leftovers import feed_role, forget, require_new
 from sptrader.runs.live import connected, live_run, make_parts, work
 from sptrader.runs.live_replay import close
 from sptrader.runs.live_setting import LiveSetting
@@ -79,6 +79,7 @@ def work_parts(
     with connected(redis_url, folder) as (streams, url), leased(streams, live.account, roles) as lease:
         if "orchestrator" in roles and not (folder / JOURNAL).exists():
             require_new(streams, live.account)
+            _begin_anew(streams, live.account, is_whole=part == "all")
         named = {"account": live.account, "mode": live.mode, "strategy": live.strategy.name}
         with (
             registered(**named, folder=folder, url=url, is_private=False, roles=roles),
@@ -101,6 +102,21 @@ def work_parts(
             finally:
                 close(parts, streams, live.account)
     return Work(run, is_over, folder, {one.role: dict(one.counters) for one in parts})
+
+
+def _begin_anew(streams: RedisStreams, account: str, *, is_whole: bool) -> None:
+    """Take away what a finished session of the account has left; parts in other processes may read it already, so that for one
+    part a person does."""
+    if streams.length(keys.orders(account)) == 0:
+        return
+    if not is_whole:
+        raise RunError(
+            f"this server holds a finished session of account '{account}'; stop the other parts, take it away with "
+            f"`sptrader live-forget --account {account}`, and start them again with new folders.",
+            key="account",
+            value=account,
+        )
+    forget(streams, account)
 
 
 def _made(

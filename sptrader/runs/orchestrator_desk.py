@@ -37,7 +37,6 @@ from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
 from sptrader.orchestrator.session import Session
 from sptrader.runs.again import Again, Writes
-from sptrader.runs.cash_watch import CashWatch
 from sptrader.runs.inbox import Inbox
 from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
@@ -89,7 +88,6 @@ class OrchestratorDesk:
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
         self._policy = policy or Policy()
-        self._cash = CashWatch(live.strategy.live, mode=live.mode)
         self._asked = ""  # the request whose answer is waited for
         self.reconciled: Reconciled | None = None  # what came of the last comparison
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
@@ -337,6 +335,7 @@ class OrchestratorDesk:
         body = {"what": what, "symbol": symbol, "verdict": answer.verdict, "why": answer.why, "action": answer.action}
         self._note({"time_ns": last_ns, **body})
         step.add_decision(last_ns, symbol, msgspec.json.encode(body))
+        _log.info("%s: %s, %s", what, answer.verdict, answer.why, extra={**body, "account": self.live.account})
         self._send(answer.instructions, step)
 
     def _book(self, step: Writes) -> None:
@@ -352,9 +351,6 @@ class OrchestratorDesk:
                 step.add_decision(time_ns, str(decision["symbol"]), msgspec.json.encode(decision))
                 self._note({"time_ns": time_ns, **decision})
             self._send(instructions, step)
-            if (drift := self._cash.see(self.session, self._reports.balance)) is not None:
-                self.counters["cash_drifts"] += 1
-                self._answered(drift, "balance", "", step)
             step.send(keys.orders(self.live.account), f"decided:{time_ns}", Decided(time_ns=time_ns))
 
     def _warn_passed(self, time_ns: int) -> None:
@@ -367,6 +363,7 @@ class OrchestratorDesk:
         for instruction in instructions:
             if isinstance(instruction, Order | Cancel):
                 step.send(keys.orders(self.live.account), key_of(instruction), instruction)
+                _log.info("for execution of %s", self.live.account, extra={"instruction": instruction})
                 self._reports.sent(instruction, step)
 
     def _reconciliation(self) -> dict[str, object] | None:

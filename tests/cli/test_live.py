@@ -130,6 +130,21 @@ def test_two_replays_on_one_server_do_not_meet(capsys, server):
     assert first[0] == 0
 
 
+def test_a_finished_session_is_begun_anew_and_its_orders_are_logged(capsys, server):
+    assert told(capsys, "feed", "bars.parquet", "--redis-url", server.url)[0] == 0
+    follow = ["live", "ma_crossover", "--redis-url", server.url, "--json"]
+    ran = [told(capsys, *follow, "--folder", name, "--log-json") for name in ("first", "again")]
+
+    assert [code for code, _, _ in ran] == [0, 0]
+    assert json.loads(ran[0][1]) == json.loads(ran[1][1])
+    lines = [json.loads(line) for line in ran[1][2].splitlines()]
+    sent = {line["instruction"]["client_order_id"] for line in lines if "instruction" in line}
+    assert sent >= set(sp.load_run(json.loads(ran[1][1])["folder"]).orders["client_order_id"].head(1))
+    err = refused(capsys, *follow, "--folder", "third", "--part", "orchestrator")
+    assert "finished session of account 'paper'" in err
+    assert "live-forget" in err
+
+
 def test_python_call_is_the_command():
     bars = sp.load_bars("bars.parquet")
     run = sp.live("rsi_reversion", bars, speed="1000000000x")

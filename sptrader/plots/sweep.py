@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 MOST_LINES = 5000  # of parallel coordinates; of more rows the best and an even share
-MOST_CELLS = 200  # of a heatmap's side
+MOST_CELLS = 200  # of a heatmap's side; of more values neighbours share a cell, which shows the best of them
 
 
 def heatmap_figure(
     table: pd.DataFrame, x: str, y: str | None, metric: str, *, title: str = "", theme: str = "light"
 ) -> Figure:
-    """Draw the best `metric` of each pair of values of the columns `x` and `y`; a line over `x` when there is no `y`."""
+    """Draw the best `metric` of each pair of values of the columns `x` and `y`; a line over `x` when there is no `y`.
+
+    Where a column has more than `MOST_CELLS` values, neighbours share a cell, and its label tells the first and the last.
+    """
     from plotly.graph_objects import Figure, Heatmap, Scatter
 
     colours = theme_named(theme)
@@ -41,12 +44,14 @@ def heatmap_figure(
         figure.update_xaxes(title=x)
         figure.update_yaxes(title=metric)
         return themed(figure, colours, height=360, title=title)
-    cells = table.pivot_table(index=y, columns=x, values=metric, aggfunc="max", dropna=False)
+    across, up = _places(table[x]), _places(table[y])
+    best_of = table[metric].groupby([up.places, across.places]).max()
+    cells = best_of.unstack().reindex(index=range(len(up.labels)), columns=range(len(across.labels)))
     values = cells.to_numpy(np.float64)
     figure.add_trace(
         Heatmap(
-            x=[str(value) for value in cells.columns],
-            y=[str(value) for value in cells.index],
+            x=across.labels,
+            y=up.labels,
             z=values,
             colorscale=_scale(values, colours),
             zmid=0.0 if np.isfinite(values).any() and np.nanmin(values) < 0 < np.nanmax(values) else None,
@@ -55,10 +60,10 @@ def heatmap_figure(
             hoverongaps=False,
         )
     )
-    _mark_best(figure, cells, values, colours)
+    _mark_best(figure, values, colours)
     figure.update_xaxes(type="category", title=x, showgrid=False)
     figure.update_yaxes(type="category", title=y, showgrid=False)
-    return themed(figure, colours, height=min(720, max(320, 140 + 18 * len(cells))), title=title)
+    return themed(figure, colours, height=min(720, max(320, 140 + 18 * len(values))), title=title)
 
 
 def parallel_figure(
@@ -176,7 +181,24 @@ def walk_forward_figure(
     return themed(figure, colours, height=520, title=title)
 
 
-def _mark_best(figure: Figure, cells: pd.DataFrame, values: Floats, theme: Theme) -> None:
+class _Places(NamedTuple):
+    """The place of each row on an axis, and the axis's labels."""
+
+    places: NDArray[np.int64]
+    labels: list[str]
+
+
+def _places(column: pd.Series) -> _Places:
+    codes, found = pd.factorize(column, sort=True)
+    size = -(-len(found) // MOST_CELLS)
+    if size <= 1:
+        return _Places(codes, [str(value) for value in found])
+    firsts = range(0, len(found), size)
+    labels = [f"{found[k]} to {found[min(k + size, len(found)) - 1]}" for k in firsts]
+    return _Places(codes // size, labels)
+
+
+def _mark_best(figure: Figure, values: Floats, theme: Theme) -> None:
     if not np.isfinite(values).any():
         return
     row, column = divmod(int(np.nanargmax(values)), values.shape[1])

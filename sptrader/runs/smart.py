@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
-from sptrader.runs.objective import objective_values
 from sptrader.runs.space import Space
-from sptrader.runs.sweep_store import Rows
-from sptrader.strategy.tree import Expression
 
 Ints = NDArray[np.int64]
 
@@ -24,8 +21,7 @@ _TRIES = 50  # proposals that break a constraint before one is drawn at random
 
 def smart_batches(
     space: Space,
-    rows: Rows,
-    objective: Expression,
+    known: Mapping[int, float],
     n_trials: int,
     *,
     seed: int,
@@ -33,7 +29,9 @@ def smart_batches(
     storage: str | None,
     name: str,
 ) -> Iterator[Ints]:
-    """Yield the numbers to be done of each batch, until the study `name` has `n_trials`; what is in `rows` by then is told.
+    """Yield the numbers to be done of each batch, until the study `name` has `n_trials`; what they came to is told it.
+
+    `known` has the objective of every combination that is done, by its number; whoever does a batch adds to it.
 
     The study is kept in `folder` (a journal file), or in `storage`, a database's URL: then other machines may add to it, and
     their trials count. A batch that a killed sweep left open is proposed again.
@@ -47,13 +45,11 @@ def smart_batches(
         study.sampler = _sampler(seed, n_known)
         asked = [_ask(study, space, seed + n_known + k) for k in range(min(BATCH, n_trials - n_done))]
         wanted = np.unique(np.array([number for _, number in asked], np.int64))
-        yield wanted[~np.isin(wanted, rows.done())]
-        table = rows.table()
-        found = dict(zip(table.index.tolist(), objective_values(objective, table).tolist(), strict=True))
-        if not all(number in found for _, number in asked):
+        yield np.array([number for number in wanted.tolist() if number not in known], np.int64)
+        if not all(number in known for _, number in asked):
             return  # cancelled in the middle of the batch: it is asked for again
         for trial, number in asked:
-            value = found[number]
+            value = known[number]
             study.tell(trial, value if math.isfinite(value) else None, state=_state(value))
 
 

@@ -66,9 +66,10 @@ def sweep(
     at. No row sees them; `Sweep.open_holdout` does, and each time is written down.
 
     `executor` is `threads`, `processes` or `dask` (`address` of a scheduler, else a local cluster): the rows are the same.
-    Rows are written to `out/<id>` about once a second; the same call goes on where a killed or cancelled one stopped. With
-    `out=None` they are kept in memory. `cancel` (a `threading.Event`) or Ctrl-C ends the sweep within two seconds and keeps
-    what is done: `is_complete` is then False. Every combination is counted in the ledger of trials.
+    Rows are written to `out/<id>` about once a second, in a long sweep after every hundredth of its time; the same call goes
+    on where a killed or cancelled one stopped. With `out=None` they are kept in memory. `cancel` (a `threading.Event`) or
+    Ctrl-C ends the sweep within two seconds and keeps what is done: `is_complete` is then False. Every combination is counted
+    in the ledger of trials.
 
     The fill audit is made for the first combination and for those that are opened. Raises as `sp.backtest` does, for a
     space that is empty or out of bounds, and for an executor that is not there. A combination that fails alone has its

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError, SptraderError
 from sptrader.runs.chunks import Stop
 from sptrader.runs.executors import n_cores, run_chunks
 from sptrader.runs.ledger import count_trials
+from sptrader.runs.objective import objective_values
 from sptrader.runs.prepare import Prepared
 from sptrader.runs.progress import Progress
 from sptrader.runs.smart import smart_batches
 from sptrader.runs.sweep_plan import Planned
-from sptrader.runs.sweep_store import Rows
+from sptrader.runs.sweep_store import NUMBER, Rows
 from sptrader.runs.sweep_task import ChunkRows, evaluate_chunk, rows_frame
 from sptrader.runs.trials import data_of, trials_of
 
@@ -45,6 +47,7 @@ class Job:
         self._planned, self._task, self._rows = planned, planned.task, rows
         self._progress, self._crew = progress, crew
         self._prepared: dict[tuple[str, str], Prepared] = {}
+        self._known: dict[int, float] | None = None
 
     def every(self) -> bool:
         """Do every combination of the space, or those that were drawn of it; return whether all were done."""
@@ -55,10 +58,11 @@ class Job:
     def search(self, folder: Path | None) -> bool:
         """Ask Optuna for combinations, a batch at a time, until as many were tried as shall be; return whether they were."""
         planned = self._planned
+        self._known = {}
+        self._know(self._rows.table().reset_index())
         batches = smart_batches(
             self._task.space,
-            self._rows,
-            planned.objective,
+            self._known,
             planned.total,
             seed=planned.search.seed,
             folder=folder,
@@ -75,7 +79,7 @@ class Job:
     def flush(self) -> None:
         """Count what waits as trials, then write it: what can be seen is counted."""
         for frame in self._rows.waiting():
-            self._count(frame.iloc[:, 0].to_numpy(np.int64))
+            self._count(frame[NUMBER].to_numpy(np.int64))
         self._rows.flush()
 
     def _chunk_size(self) -> int:
@@ -104,9 +108,17 @@ class Job:
             return False
 
     def _take(self, index: int, rows: ChunkRows) -> None:
-        if self._rows.add(rows_frame(self._task.space, rows)):
+        frame = rows_frame(self._task.space, rows)
+        self._know(frame)
+        if self._rows.add(frame):
             self.flush()
         self._progress.advance(len(rows.numbers))
+
+    def _know(self, frame: pd.DataFrame) -> None:
+        """Keep the objective of rows for the search that asks for it: to read all files at each batch is quadratic."""
+        if self._known is not None and len(frame):
+            values = objective_values(self._planned.objective, frame)
+            self._known.update(zip(frame[NUMBER].tolist(), values.tolist(), strict=True))
 
     def _count(self, numbers: Ints) -> None:
         by_market: dict[tuple[str, str], list[int]] = {}

@@ -14,6 +14,7 @@ import numpy as np
 
 from tests.benchmarks import live
 from tests.benchmarks.data import SOURCE, tiled_bars
+from tests.benchmarks.growth import growth, growth_lines
 from tests.benchmarks.kernel import kernel_speeds
 from tests.benchmarks.live_monitor import soak, soak_lines
 from tests.benchmarks.notebooks import lines_of, notebook_speeds
@@ -49,6 +50,7 @@ def main() -> None:
     lines += _kernel(kernel_speeds(tiled_bars(max(chosen.bars))), max(chosen.bars))
     chosen.out.write_text("\n".join(lines) + "\n")  # what follows may fail for want of a browser
     for more in (
+        lambda: growth_lines(growth()),
         lambda: lines_of(notebook_speeds()),
         lambda: live.lines_of(live.live_speeds()),
         lambda: page_lines(page_speeds()),

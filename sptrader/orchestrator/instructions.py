@@ -77,6 +77,10 @@ class Writer:
                     del working[i]
         return is_part
 
+    def is_working(self, order_id: str) -> bool:
+        """Whether an order is the working entry or exit of an instrument."""
+        return order_id in self.entries.values() or order_id in self.exits.values()
+
     def cancel_entry(self, i: int, reason: str, time_ns: int, decided_ns: int) -> list[Instruction]:
         """Return the cancel of an instrument's working entry, if it has one."""
         working = self.entries.pop(i, None)

@@ -106,7 +106,7 @@ class OrchestratorDesk:
             synchronous="FULL" if live.mode == "live" else "NORMAL",
             adopt=adopt,
         )
-        self._reports = VenueReports(live.plan.symbols, self._journal)
+        self._reports = VenueReports(live.plan.symbols, self._journal, self.session.writer.is_working)
         self._outbox = Outbox(streams, self._journal)
         self.recent: list[dict[str, object]] = []
         self.counters: Counter[str] = Counter(read=0, acted=0, ignored=0, refused=0, dead=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from sptrader.errors import StreamError
 from sptrader.model.ids import KILL_ORDER
@@ -26,10 +26,14 @@ MOST_WAITING = 10_000  # reports that wait for their bar; far more than one bar 
 
 
 class VenueReports:
-    """The reports that are not booked yet, in their order. Orders, and ids of all reports ever, are known from the journal."""
+    """The reports that are not booked yet, in their order. Orders, and ids of all reports ever, are known from the journal.
 
-    def __init__(self, symbols: Collection[str], journal: JournalReader) -> None:
-        self._symbols, self._journal = frozenset(symbols), journal
+    What is not a fill waits only where it is the end of an order that works in the books, as `is_working` says: nothing else
+    is booked.
+    """
+
+    def __init__(self, symbols: Collection[str], journal: JournalReader, is_working: Callable[[str], bool]) -> None:
+        self._symbols, self._journal, self._is_working = frozenset(symbols), journal, is_working
         self._waiting: list[Report] = []
         self.balance: float | None = None  # the account's after the bars told last; None where the venue did not say
 
@@ -78,7 +82,8 @@ class VenueReports:
             is_new = step.is_first(REPORT, key)
         if not is_new:
             return False
-        self._waiting.append(report)
+        if not isinstance(report, OrderUpdate) or (report.status.is_final and self._is_working(report.client_order_id)):
+            self._waiting.append(report)
         if isinstance(report, Fill):
             step.add_fill(report)
         if not isinstance(report, Matched | NightCharge):
@@ -113,6 +118,11 @@ class VenueReports:
 
     def _mark(self, time_ns: int) -> Matched | None:
         return next((one for one in self._waiting if isinstance(one, Matched) and one.time_ns == time_ns), None)
+
+    @property
+    def n_held(self) -> int:
+        """How many reports are in memory."""
+        return len(self._waiting)
 
     def passed(self, time_ns: int) -> list[int]:
         """Return the times before `time_ns` of which the venue speaks: bars that it met and the session was never shown."""

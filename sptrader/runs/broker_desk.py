@@ -330,8 +330,14 @@ class BrokerDesk:
             self._met_ns, is_busy = time_ns, True
             with self._journal.transaction() as step:
                 step.put_state(MET, str(time_ns).encode())
-                step.send(self._stream, f"matched:{time_ns}", Matched(time_ns=time_ns))
+                step.send(self._stream, f"matched:{time_ns}", Matched(time_ns=time_ns, balance=self._balance()))
         return is_busy
+
+    def _balance(self) -> float | None:
+        try:
+            return self.desk.broker.account_state().balance
+        except BrokerError:
+            return None  # the next bar's will tell
 
     def _see_prices(self, time_ns: int) -> None:
         setting = self._live.setting

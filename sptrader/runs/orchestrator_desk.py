@@ -37,6 +37,7 @@ from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
 from sptrader.orchestrator.session import Session
 from sptrader.runs.again import Again, Writes
+from sptrader.runs.cash_watch import CashWatch
 from sptrader.runs.inbox import Inbox
 from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
@@ -87,7 +88,8 @@ class OrchestratorDesk:
         self.session = Session(live.setting, partial(_nameless, folder))
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
-        self._policy = policy or Policy()
+        self._policy = policy or live.policy
+        self._cash = CashWatch(live.strategy.live, mode=live.mode)
         self._asked = ""  # the request whose answer is waited for
         self.reconciled: Reconciled | None = None  # what came of the last comparison
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
@@ -355,6 +357,9 @@ class OrchestratorDesk:
 
     def _warn_passed(self, time_ns: int) -> None:
         passed = [one for one in self._reports.passed(time_ns) if one > self._warned_ns]
+            if (drift := self._cash.see(self.session, self._reports.balance)) is not None:
+                self.counters["cash_drifts"] += 1
+                self._answered(drift, "balance", "", step)
         if passed:
             self._warned_ns = passed[-1]
             _log.warning("Execution speaks of bars at %s that the signal worker did not; it waits for them.", passed)

@@ -32,6 +32,7 @@ from sptrader.strategy.reader import Field, Fields, Reader, read_table
 from sptrader.strategy.spec import (
     INTRABAR,
     LIVE_MODES,
+    ON_CASH_DRIFT,
     SIZING_METHODS,
     Backtest,
     Distance,
@@ -146,6 +147,8 @@ LIVE: Fields = {
     "orders_per_minute": count("Entries beyond this many orders in a minute are not sent.", high=10_000),
     "duplicate_window_s": number("Seconds in which an equal entry under another id is not sent.", high=86_400.0),
     "max_price_age_s": number("Entries are not sent when the last price is older, seconds.", high=1e9),
+    "cash_tolerance": number("How far the broker's balance may be from the books', account currency."),
+    "on_cash_drift": choice("What a larger difference leads to: no more entries, or a warning.", ON_CASH_DRIFT),
     "unprotected_after_s": number("A position without its stop for longer, seconds, is flattened.", high=86_400.0),
 }
 SECTIONS: dict[str, tuple[str, Fields]] = {

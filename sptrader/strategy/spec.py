@@ -19,6 +19,7 @@ ORDER_TYPES = ("market", "limit", "stop", "stop_limit")
 TIMES_IN_FORCE = ("gtc", "day", "ioc")
 INTRABAR = ("pessimistic", "optimistic", "finer")
 LIVE_MODES = ("paper", "live")
+ON_CASH_DRIFT = ("halt", "alert")
 
 
 @dataclass(frozen=True)
@@ -304,7 +305,8 @@ class Live:
     """How it trades live; addresses and credentials never stand here.
 
     The limits bind orders on their way to the broker, on paper too; None leaves them to the mode. Money in account currency,
-    `price_collar` a fraction of the last price, times in seconds.
+    `price_collar` a fraction of the last price, times in seconds. A balance
+    at the broker that is farther from the books' than `cash_tolerance` (0.01 where not given) leads to `on_cash_drift`.
     """
 
     mode: Literal["paper", "live"] = "paper"
@@ -316,3 +318,5 @@ class Live:
     duplicate_window_s: float | None = None
     max_price_age_s: float | None = None
     unprotected_after_s: float | None = None
+    cash_tolerance: float | None = None
+    on_cash_drift: Literal["halt", "alert"] = "halt"

@@ -309,6 +309,10 @@ class OrchestratorDesk:
         digest = hashlib.blake2b(body, digest_size=16).digest()
         if digest in self._events:
             return "ignored"
+        if self._asked:
+            answer = Answer("refused", "nothing is traded before the books were compared with the broker")
+            self._answered(answer, f"{event.signal_name} {event.signal_type}", str(event.metadata["symbol"]), step)
+            return answer.verdict
         self._events[digest] = None
         if len(self._events) > MOST_EVENTS:
             del self._events[next(iter(self._events))]

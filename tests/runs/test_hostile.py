@@ -13,12 +13,14 @@ import pytest
 
 import sptrader as sp
 from sptrader.kernel import state as k
+from sptrader.model.bars import times_ns
 from sptrader.model.ids import PAPER
 from sptrader.model.messages import BarMessage, ColumnsMessage, Command
 from sptrader.model.orders import Cancel, Decided, Fill, Matched, Order, OrderStatus, OrderUpdate
 from sptrader.runs.live import facts_of, live_run, make_parts, work
 from sptrader.runs.live_setting import LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
+from sptrader.runs.paper_session import _HeldFeed
 from sptrader.streams import keys
 from sptrader.streams.codec import encode
 from sptrader.streams.deadletters import decode_dead_letter
@@ -333,3 +335,27 @@ def test_commands_are_kept_and_hold_after_a_restart(live, at_the_end_of, tmp_pat
     again.close()
     with JournalReader(tmp_path / "run" / "session.sqlite") as journal:
         assert [command.command for command in journal.commands()] == ["set_limit", "pause"]
+
+
+def test_an_event_enters_nothing_before_the_broker_was_asked(live, tmp_path: Path) -> None:
+    server, bars = MemoryServer(), bars_with(live, is_held=False)
+    streams = MemoryStreams(server)
+    feed = _HeldFeed(streams, frames())
+    feed.hold_after(int(times_ns(frames()["EURUSD"])[bars - 1]))
+    parts = [feed, *make_parts(ROLES[1:], streams, live, tmp_path / "run")]
+    while any(part.step(0) for part in parts):
+        pass
+    last = parts[-1].session
+    assert last.done == bars
+    for part in parts:
+        part.close()
+    streams.add(keys.SIGNALS, event(last.last_ns + last.timeframe_ns))
+    before = streams.length(keys.orders(PAPER))
+
+    desk = OrchestratorDesk(MemoryStreams(server), live, tmp_path / "run")
+    desk.step(0)
+
+    assert desk.is_waiting
+    assert [entry.fields for entry in streams.history(keys.orders(PAPER))[before:] if "order" in entry.fields] == []
+    assert desk.counters["refused"] == parts[-1].counters["refused"] + 1
+    desk.close()

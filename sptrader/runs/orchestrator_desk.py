@@ -357,13 +357,13 @@ class OrchestratorDesk:
                 step.add_decision(time_ns, str(decision["symbol"]), msgspec.json.encode(decision))
                 self._note({"time_ns": time_ns, **decision})
             self._send(instructions, step)
+            if (drift := self._cash.see(self.session, self._reports.balance)) is not None:
+                self.counters["cash_drifts"] += 1
+                self._answered(drift, "balance", "", step)
             step.send(keys.orders(self.live.account), f"decided:{time_ns}", Decided(time_ns=time_ns))
 
     def _warn_passed(self, time_ns: int) -> None:
         passed = [one for one in self._reports.passed(time_ns) if one > self._warned_ns]
-            if (drift := self._cash.see(self.session, self._reports.balance)) is not None:
-                self.counters["cash_drifts"] += 1
-                self._answered(drift, "balance", "", step)
         if passed:
             self._warned_ns = passed[-1]
             _log.warning("Execution speaks of bars at %s that the signal worker did not; it waits for them.", passed)

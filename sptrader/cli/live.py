@@ -18,6 +18,7 @@ from sptrader.cli.backtest import parameters, show, summary
 from sptrader.cli.logs import log_to_stderr
 from sptrader.data.load import load_bars
 from sptrader.errors import RunError
+from sptrader.execution.reconcile import Policy
 from sptrader.model.ids import PAPER
 from sptrader.model.ports import Broker
 from sptrader.runs.arming import armed_broker, terms
@@ -29,6 +30,7 @@ from sptrader.runs.live_setting import MODES, LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.runs.paper_faults import faults_of
 from sptrader.runs.prepare import prepare
+from sptrader.runs.reconcile_policy import cases_of, policy_of, policy_words
 from sptrader.runs.run import Run
 from sptrader.runs.stopping import stopping
 from sptrader.runs.tick_feed import bars_of_ticks
@@ -88,6 +90,13 @@ def live(
         list[str] | None,
         typer.Option(help="What the paper broker does wrong, as in reject_rate=0.05,seed=7; repeated for several."),
     ] = None,
+    on_difference: Annotated[
+        str | None,
+        typer.Option(help="What a difference between books and broker leads to: refuse, adopt or halt."),
+    ] = None,
+    reconcile: Annotated[
+        list[str] | None, typer.Option(help="The same for one case, as in broker_flat=adopt; repeated for several.")
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="The account that may trade real money.")] = None,
     out: Annotated[Path, typer.Option(help="Where to save the run's folder.")] = Path("runs"),
     as_json: AsJson = False,
@@ -99,6 +108,9 @@ def live(
     chosen = mode or loaded.live.mode
     if chosen not in MODES:
         raise RunError(f"--mode was '{chosen}'; allowed are {', '.join(MODES)}.", key="mode", value=chosen)
+    policy = policy_of(on_difference, cases_of(reconcile or []))
+    if chosen == "paper" and policy != Policy():  # with real money it stands among the terms
+        _say([f"{name:24} {value}" for name, value in policy_words(policy).items()])
     if chosen == "paper" and arm is not None:
         raise RunError("--arm is for --mode live; paper trades no real money.", key="arm", value=arm)
     if replay:
@@ -117,7 +129,7 @@ def live(
             session={
                 "speed": speed, "account": account or loaded.live.account or PAPER, "max_age_s": max_age,
                 "redis_url": redis_url, "folder": folder, "adopt": adopt, "ticks": ticks, "fills": fills,
-                "faults": faults_of(faults or []),
+                "faults": faults_of(faults or []), "policy": policy,
             },
             out=out,
             as_json=as_json,
@@ -130,7 +142,7 @@ def live(
     follow(
         loaded, part=part, mode=chosen, symbol=symbol, timeframe=timeframe, start=start, param=param, cash=cash,
         currency=currency, account=account, max_age=max_age, redis_url=redis_url, folder=folder, adopt=adopt, wait=wait,
-        arm=arm, out=out, as_json=as_json,
+        arm=arm, out=out, as_json=as_json, policy=policy,
     )  # fmt: skip
 
 
@@ -204,6 +216,7 @@ def follow(
     arm: str | None,
     out: Path,
     as_json: bool,
+    policy: Policy | None = None,
 ) -> None:
     """Do a part of a session whose bars a feed publishes."""
     url = _server(redis_url)
@@ -229,6 +242,7 @@ def follow(
             mode=mode,
             account=account or loaded.live.account or PAPER,
             max_age_s=max_age,
+            policy=policy,
         )
         broker = _armed(setting, arm, tiers) if mode == "live" else None
         notes = tuple(f"the bars of {name} are of tier {tier}." for name, tier in tiers.items() if tier != "verified")
@@ -273,8 +287,13 @@ def _replay(
 
 def _armed(setting: LiveSetting, arm: str | None, tiers: dict[str, str]) -> Broker:
     """Show what will be traded and with which limits, then take the broker; raises where it may not be."""
-    Console(stderr=True).print("\n".join(terms(setting).lines()), highlight=False, markup=False, soft_wrap=True)
+    _say(terms(setting).lines())
     return armed_broker(setting, armed=arm, tiers=tiers)
+
+
+def _say(lines: list[str]) -> None:
+    """Tell a person what is about to happen."""
+    Console(stderr=True).print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _bars(

@@ -10,12 +10,15 @@ from sptrader.model.ports import Broker
 from sptrader.runs.brokers import find_broker
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.order_limits import order_limits
+from sptrader.runs.reconcile_policy import policy_words
 from sptrader.strategy.spec import Risk
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a session will do, for a person to read before it may: `limits` by name, as the strategy words them."""
+    """What a session will do, for a person to read before it may: `limits` by name, as the strategy words them, and what a
+    difference between its books and the broker leads to.
+    """
 
     strategy: str
     account: str
@@ -24,6 +27,7 @@ class Terms:
     timeframe: str
     parameters: Mapping[str, object]
     limits: Mapping[str, str]
+    on_difference: Mapping[str, str]
 
     def lines(self) -> list[str]:
         """Return the terms as lines of text."""
@@ -33,6 +37,7 @@ class Terms:
             "instruments": f"{', '.join(self.symbols)}, {self.timeframe} bars",
             "parameters": ", ".join(f"{name}={value}" for name, value in self.parameters.items()) or "none",
             **{f"limit {name}": value for name, value in self.limits.items()},
+            **self.on_difference,
         }
         return [f"{name:24} {value}" for name, value in words.items()]
 
@@ -51,6 +56,7 @@ def terms(live: LiveSetting) -> Terms:
         timeframe=plan.timeframe,
         parameters=dict(plan.parameters),
         limits=limits,
+        on_difference=policy_words(live.policy),
     )
 
 

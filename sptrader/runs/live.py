@@ -202,6 +202,7 @@ def live_run(
         made_at_ns=clock.now_ns(),
     )
     provenance["trials_of"] = list(trials_of)
+    provenance["on_difference"] = asdict(live.policy)
     on_quotes = (fills or fills_of(live)) == "quotes"
     apart = {"fills": "quotes" if on_quotes else "bars", "faults": asdict(faults or Faults())}
     if apart != {"fills": "bars", "faults": asdict(Faults())}:  # filled otherwise than a backtest: another id

@@ -16,6 +16,7 @@ from sptrader.clock import LiveClock
 from sptrader.data.load import TIER, cut
 from sptrader.errors import RunError
 from sptrader.execution.faults import Faults
+from sptrader.execution.reconcile import Policy
 from sptrader.model.bars import bars_facts, times_ns
 from sptrader.model.ids import PAPER
 from sptrader.model.period import TimeLike, time_text
@@ -30,6 +31,7 @@ from sptrader.runs.live_setting import make_live_setting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.part import Part
 from sptrader.runs.prepare import Bars, Prepared, prepare
+from sptrader.runs.reconcile_policy import policy_of
 from sptrader.runs.run import Run
 from sptrader.runs.session_file import keep_setting
 from sptrader.runs.sessions import registered, sessions_folder
@@ -71,14 +73,18 @@ def live(
     max_age_s: float | None = None,
     redis_url: str | None = None,
     folder: str | Path | None = None,
+    on_difference: str | None = None,
+    reconcile: Mapping[str, str] | None = None,
 ) -> Run:
     """Trade `strategy` on paper over recorded `bars` as they arrive on a stream server, and return the run.
 
     Everything is as in `sp.backtest`, and so are the run's tables, byte for byte; only who fills the orders differs.
     `speed` is `max`, `realtime`, or how many times faster than the bars came (`60x`). `redis_url` names a running server,
     else a private one is started and ended. `folder` keeps the session, and goes on with one that was interrupted.
-    Interrupting it gives the run so far.
+    Interrupting it gives the run so far. `on_difference` (`refuse`, `adopt` or `halt`) and `reconcile` (case by case, as in
+    `{"broker_flat": "adopt"}`) say what a session that goes on does where the venue shows something else than its books.
     """
+    policy = policy_of(on_difference, reconcile)
     ready = prepare(strategy, bars, params=params, cash=cash, currency=currency, start=start, end=end, symbols=symbols)
     with stopping() as stop:
         done = replay(
@@ -89,6 +95,7 @@ def live(
             redis_url=redis_url,
             folder=None if folder is None else Path(folder),
             stop=stop,
+            policy=policy,
         )
     if done.run is None:
         raise RunError("the session was stopped before its first bar.", key="bars", is_failure=True)
@@ -109,6 +116,7 @@ def replay(
     ticks: Mapping[str, pd.DataFrame] | None = None,
     fills: str | None = None,
     faults: Faults | None = None,
+    policy: Policy | None = None,
 ) -> Replay:
     """Trade what was prepared on paper until its bars end or `stop` is set; a session without a `folder` begins anew.
 
@@ -130,6 +138,7 @@ def replay(
         start=None if ready.start_ns is None else time_text(ready.start_ns),
         account=account,
         max_age_s=max_age_s,
+        policy=policy,
     )
     place = _new_folder(account) if folder is None else folder
     is_new = not (place / JOURNAL).exists()

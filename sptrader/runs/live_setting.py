@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from sptrader.components.loader import registry
 from sptrader.errors import RunError, StreamError
+from sptrader.execution.reconcile import Policy
 from sptrader.model.bars import BarsFacts
 from sptrader.model.ids import PAPER
 from sptrader.model.instrument import instrument
@@ -28,7 +29,8 @@ MODES = ("paper", "live")
 class LiveSetting:
     """A session: `setting` is what the orchestrator folds, `plan_id` names strategy, parameters and components at once.
 
-    `max_age_s` is how old a signal may be when it arrives; None for any age.
+    `max_age_s` is how old a signal may be when it arrives; None for any age. `policy` says what a difference between books and
+    broker leads to.
     """
 
     strategy: Strategy
@@ -36,6 +38,7 @@ class LiveSetting:
     plan_id: str
     mode: str
     max_age_s: float | None = None
+    policy: Policy = field(default_factory=Policy)
 
     @property
     def account(self) -> str:
@@ -60,6 +63,7 @@ def make_live_setting(
     mode: str = "paper",
     account: str = PAPER,
     max_age_s: float | None = None,
+    policy: Policy | None = None,
 ) -> LiveSetting:
     """Put a session together; `facts` are of the bars of every instrument, those that only convert currencies included.
 
@@ -97,6 +101,7 @@ def make_live_setting(
         plan_id=plan_digest(plan, account, money, own, start_ns),
         mode=mode,
         max_age_s=max_age_s,
+        policy=policy or Policy(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -93,10 +93,15 @@ def reconciled(
     return Reconciled(
         request_id=answer.request_id,
         decision=found.decision,
-        blocked=tuple(sorted(found.blocked & set(session.plan.symbols))),
+        blocked=tuple(sorted(_blocked(found, session.plan.symbols))),
         reports=adopted_reports(session, found, answer),
         differences=tuple(differences(found)),
     )
+
+
+def _blocked(found: Reconciliation, symbols: Collection[str]) -> set[str]:
+    """The instruments that take no new risk: all of them where what differs is the account itself."""
+    return set(symbols) if "" in found.blocked else set(symbols) & found.blocked
 
 
 def shown(found: Evidence, asked: EvidenceRequest, *, at_ns: int) -> BrokerEvidence:

@@ -10,6 +10,7 @@ from sptrader.errors import RunError
 from sptrader.model.bars import BarsFacts
 from sptrader.model.period import time_text
 from sptrader.runs.live_setting import LiveSetting, make_live_setting
+from sptrader.runs.reconcile_policy import policy_of
 from sptrader.strategy.loader import read_strategy
 
 FILE = "session.json"
@@ -32,6 +33,7 @@ def keep_setting(folder: Path, live: LiveSetting) -> None:
         "start": None if setting.start_ns is None else time_text(setting.start_ns),
         "account": live.account,
         "mode": live.mode,
+        "on_difference": asdict(live.policy),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +63,7 @@ def kept_setting(folder: Path) -> LiveSetting:
             start=told["start"],
             mode=told["mode"],
             account=told["account"],
+            policy=policy_of(None, told.get("on_difference", {})),
         )
     except FileNotFoundError as error:
         raise RunError(f"{folder} holds no session (no {FILE}).", path=folder, key="folder") from error

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from sptrader.cli import main
 from sptrader.data.parquet import save_bars
 from sptrader.errors import BrokerError, RunError, StreamError
 from sptrader.runs.brokers import broker_names, find_broker
+from sptrader.runs.session_file import kept_setting
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from sptrader.streams.redis import RedisStreams
 
@@ -91,6 +93,27 @@ def test_a_session_that_was_more_than_a_replay_keeps_its_tables_and_says_why_it_
     assert len(again.equity) == len(equity)
     with pytest.raises(RunError, match="its tables stand, explanations cannot be made"):
         again.explain(str(again.decisions["time"].iloc[0]))
+
+
+def test_what_a_difference_leads_to_is_shown_before_trading_and_stands_in_the_run_and_the_session(capsys, apart):
+    options = ["--on-difference", "refuse", "--reconcile", "broker_flat=adopt,opposite=halt", "--folder", "kept"]
+    code, out, err = told(capsys, "live", "ma_crossover", "--replay", "bars.parquet", "--json", *options)
+    assert code == 0
+    shown = dict(line.split(maxsplit=4)[3:] for line in err.splitlines())
+    assert shown["halt"] == "opposite"
+    assert shown["adopt"] == "broker_flat, missed_fill, missed_end, missed_child"
+    assert shown["refuse"].startswith("broker_has_more, broker_has_less, foreign_position, ")
+    facts = json.loads((apart / json.loads(out)["folder"] / "run.json").read_text())
+    kept = json.loads(Path("kept/session.json").read_text())
+    for said in (facts["on_difference"], kept["on_difference"]):
+        assert (said["broker_flat"], said["opposite"], said["extra_order"]) == ("adopt", "halt", "refuse")
+    assert asdict(kept_setting(Path("kept")).policy) == kept["on_difference"]
+
+    run = sp.live("ma_crossover", sp.load_bars("bars.parquet"), on_difference="adopt", reconcile={"opposite": "refuse"})
+    said = run.provenance["on_difference"]
+    assert (said["broker_flat"], said["opposite"], said["wrong_account"]) == ("adopt", "refuse", "halt")
+    with pytest.raises(RunError, match="on_difference was 'ignore'"):
+        sp.live("ma_crossover", sp.load_bars("bars.parquet"), on_difference="ignore")
 
 
 def test_several_files_are_several_instruments(capsys, apart):
@@ -173,6 +196,8 @@ def test_python_call_is_the_command():
         (["--replay", "bars.parquet", "--part", "worker"], "--part follows a feed"),
         (["--replay", "bars.parquet", "--mode", "live"], "--replay is for --mode paper"),
         (["--replay", "bars.parquet", "--arm", "paper"], "--arm is for --mode live"),
+        (["--replay", "bars.parquet", "--on-difference", "adop"], "on_difference was 'adop'; did you mean 'adopt'?"),
+        (["--replay", "bars.parquet", "--reconcile", "opposit=halt"], "did you mean 'opposite'?"),
         (["--replay", "bars.parquet", "--start", "2018-01-01"], "2017-12-31"),
         (["--replay", "bars.parquet", "--redis-url", "nowhere"], "address cannot be read"),
         ([], "give --redis-url or REDIS_URL"),
@@ -239,6 +264,10 @@ def test_live_mode_shows_its_limits_and_must_be_armed(capsys, announced):
 
     assert "limit max_drawdown       0.15" in err
     assert "limit order max_order_notional 20000" in err
+    assert "limit order price_collar_rate 0.05" in err
+    assert "limit order orders_per_minute 60" in err
+    assert "limit order duplicate_window_s 1" in err
+    assert "on a difference halt     broker_has_more, broker_has_less" in err
     assert "live trading must be armed: after reading the limits say --arm paper." in err
     assert "but the session's account is 'paper'" in refused(capsys, *LIVE, "--arm", "mine")
     err = refused(capsys, *LIVE, "--arm", "paper")

@@ -228,6 +228,17 @@ def test_a_refused_difference_holds_back_entries_of_its_instrument_alone(
     assert entries(desk) > before
 
 
+def test_another_account_that_is_refused_holds_back_the_entries_of_all_instruments(
+    again: Callable[..., Together],
+) -> None:
+    desk = again(wrong_account, Policy(wrong_account="refuse"))
+    assert cases(desk) == [("wrong_account", "refuse")]
+    assert desk.orchestrator.session.blocked == {"EURUSD"}
+    before = entries(desk)
+    desk.steps(60)
+    assert entries(desk) == before
+
+
 @pytest.mark.parametrize(
     ("case", "factor"), [("broker_has_more", 2), ("broker_has_less", "0.5"), ("opposite", -1), ("broker_flat", 0)]
 )

@@ -240,6 +240,20 @@ def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_los
         streams.close()
 
 
+def assert_at_exchange(session: FaultySession) -> None:
+    """The exchange has filled what the session has booked, each fill once, and was sent nothing twice that it takes twice."""
+    assert session.exchange is not None
+    fills = session.exchange.fills(since_ns=0)
+    with JournalReader(session.folder / "session.sqlite") as journal:
+        booked = [one.fill_id for one in journal.fills()]
+        sent = {one.order.client_order_id for one in journal.orders()}
+    assert sorted(booked) == sorted(one.fill_id for one in fills)
+    assert len(set(booked)) == len(booked) > 5
+    assert set(session.exchange.sent) <= sent
+    if not session.exchange.remembers_ids:
+        assert set(session.exchange.sent.values()) == {1}
+
+
 def assert_once(session: FaultySession, streams: RedisStreams, expected: Undisturbed) -> None:
     """No order twice, no fill twice, none lost: in both journals, and on the streams when what is the same is taken once."""
     with JournalReader(session.folder / "session.sqlite") as journal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +32,17 @@ from tests.runs.ticks_session import setting as quick_setting
 
 ROLES = ("feed", "worker", "execution", "orchestrator")
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
-Kind = Literal["bars", "faulty", "quotes", "broker"]
+Kind = Literal["bars", "faulty", "quotes", "broker", "forgetful"]
 DOOR = "exchange.sock"
 TICKS = "ticks.pickle"
 
 
 @dataclass(frozen=True)
 class World:
-    """A kind of session over so many bars; `seed` is that of the paper broker's faults."""
+    """A kind of session over so many bars; `seed` is that of the paper broker's faults.
+
+    A `forgetful` broker takes an id again: an order is sent there twice if anything sends it twice.
+    """
 
     kind: Kind = "bars"
     bars: int = 150
@@ -49,6 +52,10 @@ class World:
     def span_s(self) -> float:
         """How long the market takes over it."""
         return self.bars * (60.0 if self.kind == "quotes" else 3600.0)
+
+    @property
+    def is_at_exchange(self) -> bool:
+        return self.kind in ("broker", "forgetful")
 
     @property
     def fills(self) -> str:
@@ -85,8 +92,8 @@ class Made:
 
     def part(self, role: str, streams: Streams, folder: Path, *, speed: float) -> Part:
         """Make one part of the session."""
-        if self.world.kind == "broker" and role == "execution":
-            return cast(Part, AtExchange(streams, self.live, folder, self.folder / DOOR))
+        if self.world.is_at_exchange and role == "execution":
+            return AtExchange(streams, self.live, folder, self.folder / DOOR)
         options: dict[str, Any] = {"frames": self.frames, "speed": speed, "faults": self.world.faults}
         if self.ticks is not None:
             options |= {"ticks": self.ticks, "fills": "quotes"}
@@ -104,7 +111,7 @@ def put(world: World, folder: Path) -> None:
         last = pd.Timestamp("2025-03-20 13:00") + pd.Timedelta(minutes=world.bars) - pd.Timedelta(milliseconds=1)
         hours(last=str(last)).to_pickle(folder / TICKS)
     else:
-        limits = "live: {max_order_notional: 10000000}" if world.kind == "broker" else ""  # real money needs one
+        limits = "live: {max_order_notional: 10000000}" if world.is_at_exchange else ""  # real money needs one
         (folder / "busy.yaml").write_text(busy(live=limits))
 
 
@@ -114,47 +121,41 @@ def made(world: World, folder: Path) -> Made:
         ticks = {"EURUSD": pd.read_pickle(folder / TICKS)}
         return Made(world, quick_setting(folder, ticks), {}, ticks, folder)
     frames = {"EURUSD": sp.sample("EURUSD", "1h").iloc[: world.bars]}
-    mode = "live" if world.kind == "broker" else "paper"
+    mode = "live" if world.is_at_exchange else "paper"
     live = make_live_setting(folder / "busy.yaml", facts_of(frames), cash=100_000, currency="USD", mode=mode)
     return Made(world, live, frames, None, folder)
 
 
-class AtExchange:
-    """Execution at an exchange in another process; the market there moves on when the bars before have been decided."""
+class AtExchange(BrokerDesk):
+    """Execution at an exchange in another process, whose market moves on by a bar when the bars before were decided.
 
-    role = "execution"
+    Whatever a bar's quotes lead to is told before its end, so that a session repeats itself.
+    """
 
     def __init__(self, streams: Streams, live: LiveSetting, folder: Path, door: Path) -> None:
-        self._exchange, self._clock = FarExchange(door), ReplayClock(0)
-        self._clock.advance_to(self._exchange.show_until(0))
-        self._desk = BrokerDesk(streams, live, folder, self._exchange, clock=self._clock)
+        self._exchange, self._time = FarExchange(door), ReplayClock(0)
+        self._time.advance_to(self._exchange.show_until(0))
+        super().__init__(streams, live, folder, self._exchange, clock=self._time)
 
-    @property
-    def is_over(self) -> bool:
-        return self._desk.is_over
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        return self._desk.counters
-
-    def step(self, block_ms: int) -> bool:
-        next_ns = self._desk.bars.next_ns()
-        if next_ns is not None:
-            self._clock.advance_to(self._exchange.show_until(next_ns))
-        return self._desk.step(block_ms)
+    def _see_prices(self, time_ns: int) -> None:
+        if self._has_started:
+            self._time.advance_to(self._exchange.show_until(time_ns))
+            self.desk.hear()
+        super()._see_prices(time_ns)
 
     def close(self) -> None:
-        self._desk.close()
+        super().close()
         self._exchange.close()
 
 
 @contextmanager
 def exchange_of(found: Made) -> Iterator[Exchange | None]:
     """Have the world's exchange, where it has one, for as long as the block runs."""
-    if found.world.kind != "broker":
+    if not found.world.is_at_exchange:
         yield None
         return
-    door = Door(Exchange(), found.frames["EURUSD"], found.folder / DOOR)
+    exchange = Exchange(remembers_ids=found.world.kind == "broker")
+    door = Door(exchange, found.frames["EURUSD"], found.folder / DOOR)
     try:
         yield door.exchange
     finally:

@@ -183,7 +183,7 @@ def replay(
                             desk,
                             began_s=began_s,
                             end=end,
-                            warnings=(*ready.notes, *tier_notes(frames)),
+                            warnings=(*ready.notes, *tier_notes(frames), *_quote_notes(parts[0].counters)),
                             trials_of=data_of(ready),
                             fills=fills,
                             faults=faults,
@@ -213,6 +213,16 @@ def tier_notes(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
         f"the bars of {symbol} are of tier checked: their checks warned (`sptrader data validate` lists it)."
         for symbol in doubtful
     )
+
+
+def _quote_notes(counters: Mapping[str, int]) -> tuple[str, ...]:
+    """What a trader should know of replayed quotes that came late, out of their order, or were no prices."""
+    words = {
+        "late": "came after their bar was out",
+        "out_of_order": "came out of their order",
+        "rejected": "were no prices",
+    }
+    return tuple(f"{counters[name]:,} ticks {why}." for name, why in words.items() if counters.get(name, 0) > 0)
 
 
 def _watch(

@@ -36,7 +36,7 @@ class SignalWorker:
         self._published = _published(streams, live.plan_id, began_after(streams, live.account))
         self._is_over = False
         self._pulse = Pulse(streams, live.account, self.role)
-        self.counters: dict[str, int] = {"bars": 0, "published": 0, "events": 0, "duplicates": 0}
+        self.counters: dict[str, int] = {"bars": 0, "published": 0, "events": 0, "duplicates": 0, "dead": 0}
 
     @property
     def is_over(self) -> bool:
@@ -52,6 +52,7 @@ class SignalWorker:
                 continue
             self.counters["bars"] += bar.kind == "bar"
             self._waiting[bar.symbol].append(bar)
+        self.counters["dead"] = self._bars.dead
         if found:
             self._publish()
         self._pulse.beat(self.counters)

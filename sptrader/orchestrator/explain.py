@@ -338,7 +338,7 @@ def _position(s: np.ndarray, at: int) -> dict[str, float]:
 def _number(value: float) -> str:
     if value != value:
         return "unknown"
-    text = f"{value:,.10g}"
+    text = f"{value:,.10g}" if abs(value) < 1e10 else f"{value:,.0f}"
     return f"{value:.10f}".rstrip("0") if "e-" in text and abs(value) >= 1e-9 else text
 
 

@@ -40,7 +40,7 @@ def costs_figure(costs: CostSplit, *, currency: str = "", title: str = "", theme
         )
     )
     ends = [value for amount, start in zip(amounts, base, strict=True) for value in (start, start + amount)]
-    room = 0.16 * ((max(ends) - min(ends)) or 1.0)  # for the amounts, which stand outside of their bars
+    room = 0.2 * ((max(ends) - min(ends)) or 1.0)  # for the amounts, which stand outside of their bars
     figure.update_xaxes(range=[min(*ends, 0.0) - room * any(e < 0 for e in ends), max(*ends, 0.0) + room])
     figure.update_xaxes(title=currency or None, tickformat=",~f", zeroline=True, zerolinecolor=colours.candle)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")

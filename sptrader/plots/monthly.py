@@ -48,7 +48,7 @@ def add_monthly(
     shaded = np.where(is_year, 0.0, values)
     shaded[np.isnan(values)] = np.nan
     largest = float(np.nanmax(np.abs(shaded))) if np.isfinite(shaded).any() else 0.0
-    text = [["" if np.isnan(v) else f"{v:+.1%}" for v in line] for line in values]
+    text = [["" if np.isnan(v) else short_percent(v) for v in line] for line in values]
     text = [[f"<b>{t}</b>" if t and year else t for t, year in zip(line, is_year, strict=True)] for line in text]
     figure.add_trace(
         Heatmap(
@@ -64,7 +64,7 @@ def add_monthly(
             ygap=2,
             text=text,
             texttemplate="%{text}",
-            textfont={"size": 12},
+            textfont={"size": 11},
             hovertemplate="%{x} %{y}: %{customdata:+.2%}<extra></extra>",
             hoverongaps=False,
         ),
@@ -73,3 +73,8 @@ def add_monthly(
     )
     figure.update_xaxes(type="category", side=side, showgrid=False, fixedrange=True, row=row, col=col)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False, fixedrange=True, row=row, col=col)
+
+
+def short_percent(value: float) -> str:
+    """Return a return in five letters: a decimal below 10%, none from there on."""
+    return f"{value:+.1%}" if abs(value) < 0.0995 else f"{value:+.0%}"

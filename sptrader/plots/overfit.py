@@ -68,7 +68,7 @@ def overfit_figure(
         figure.update_yaxes(title="splits", row=1, col=2)
     figure.add_trace(
         Bar(
-            x=["best", "neighbours' median", "worst neighbour"],
+            x=["best", "median", "worst"],
             y=[found.best, found.median, found.worst],
             marker={"color": [colours.won, colours.candle, colours.lost]},
             hovertemplate="%{x}: %{y:.4g}<extra></extra>",

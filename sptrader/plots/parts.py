@@ -34,7 +34,8 @@ border-radius:0 6px 6px 0}.sp .sp-verdict.good{border-color:var(--won)}.sp .sp-v
 background:none;color:inherit;padding:0}
 .sp .sp-meter{height:9px;min-width:140px;border-radius:5px;background:var(--line);margin:5px 0;overflow:hidden}
 .sp .sp-meter i{display:block;height:100%;background:var(--won)}.sp .sp-meter.full i{background:var(--lost)}
-.sp .sp-cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:10px;margin:0 0 6px}
+.sp .sp-cards{display:grid;grid-template-columns:repeat(auto-fit,
+minmax(max(132px,calc((100% - (var(--most,4) - 1)*10px)/var(--most,4))),1fr));gap:10px;margin:0 0 6px}
 .sp .sp-card{border:1px solid var(--line);border-radius:6px;padding:9px 12px 8px;min-width:0}
 .sp .sp-card .k{color:var(--muted);font-size:12px;white-space:nowrap}
 .sp .sp-card .v{font-size:20px;font-weight:600;font-variant-numeric:tabular-nums;white-space:nowrap;line-height:1.35}
@@ -108,14 +109,20 @@ def meter_part(fraction: float) -> str:
 
 
 def cards_part(cards: Iterable[Card]) -> str:
-    """Return cards side by side; what one means is shown when it is pointed at."""
+    """Return cards side by side in rows as full as can be; what one means is shown when it is pointed at."""
+    shown = list(cards)
     html = "".join(
         f'<div class="sp-card" title="{escape(card.meaning)}"><div class="k">{escape(card.label)}</div>'
         f'<div class="v {escape(card.tone)}">{escape(card.value)}</div>'
         f'<div class="d">{escape(card.detail)}&nbsp;</div></div>'
-        for card in cards
+        for card in shown
     )
-    return f'<div class="sp-cards">{html}</div>'
+    return f'<div class="sp-cards" style="--most:{_a_row(len(shown))}">{html}</div>'
+
+
+def _a_row(n: int) -> int:
+    """How many of `n` cards stand in a row, three to five: as leaves the last row the fullest."""
+    return n if n < 5 else min((5, 4, 3), key=lambda a_row: (-n % a_row, abs(a_row - 4)))
 
 
 def facts_part(facts: Mapping[str, object]) -> str:

@@ -19,7 +19,9 @@ BOUND: Mapping[str, tuple[str, ...]] = {
     "max_positions": ("no_free_slot",),
     "position_limit": ("position_limit",),
     "max_order_notional": ("order_notional",),
-    "margin": ("free_margin", "margin_call"),
+    "margin": ("free_margin", "margin_call", "margin_limit"),
+    "currency_exposure": ("currency_exposure",),
+    "correlation_limit": ("correlation_limit",),
 }
 
 
@@ -76,9 +78,9 @@ def risk_use(run: ReportedRun) -> list[LimitUse]:
         ),
         "margin": ("used margin, of equity; no entry goes above it", "fraction", margin, times),
     }
-    limits = {**run.limits, "margin": 1.0}
+    limits = {**run.limits, "margin": run.limits.get("margin_limit", 1.0)}
     return [
-        _use(name, meaning, unit, values, at, limit=limits.get(name, np.inf), bound=_bound(run, name))
+        _use(name, meaning, unit, values, at, limit=limits.get(name, np.inf), bound=times_bound(run, name))
         for name, (meaning, unit, values, at) in measured.items()
     ]
 
@@ -128,8 +130,8 @@ def _openings(run: ReportedRun, times: pd.DatetimeIndex, marks: Floats) -> pd.Da
     return table[(fills["effect"].astype(str) == "open").to_numpy()].reset_index(drop=True)
 
 
-def _bound(run: ReportedRun, name: str) -> int:
-    """How often a limit refused, cut or closed."""
+def times_bound(run: ReportedRun, name: str) -> int:
+    """Return how often a limit refused, cut or closed."""
     words = BOUND[name]
     found = (
         run.decisions["reason"].astype(str).isin(words).sum() + run.trades["exit_reason"].astype(str).isin(words).sum()

@@ -138,7 +138,7 @@ def live_alerts(told: Mapping[str, Any], uses: list[LimitUse]) -> list[str]:
     if word in _TRADING and not told.get("is_killed"):
         found.append(_TRADING[word])
     for use in uses:
-        if tone_of(use):
+        if tone_of(use) and use.unit != "count":
             state = "is reached" if tone_of(use) == "hit" else "is near"
             found.append(f"{use.name.replace('_', ' ')} {state}: {use.share:.0%} of it is used.")
     found += [f"{one['symbol']} is held without a stop." for one in told.get("positions", ()) if one["stop"] is None]

@@ -18,7 +18,7 @@ from sptrader.runs.store import saved_runs
 from sptrader.views.chart import Chart
 from sptrader.views.desk import Desk
 from sptrader.views.grid import Grid
-from sptrader.views.look import button, classed, column, disable, empty, html, row, show, subheading
+from sptrader.views.look import button, column, disable, empty, html, row, show, subheading
 from sptrader.views.price import PriceChart
 
 _NONE = ""
@@ -75,8 +75,9 @@ class Performance:
             html(subheading("Price and trades")),
             self.price.view,
             parts["equity"],
-            classed(widgets.Box([parts["monthly"], parts["costs"]]), "sp-two"),
+            parts["monthly"],
             parts["results"],
+            parts["costs"],
             parts["rolling"],
             html(subheading("Every trade")),
             self._trades,

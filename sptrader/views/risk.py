@@ -8,8 +8,9 @@ from html import escape
 import numpy as np
 import pandas as pd
 
+from sptrader.model.instrument import CURRENCIES, instrument
 from sptrader.plots.exposure import correlation_figure, exposure_figure
-from sptrader.runs.riskuse import LimitUse, risk_use
+from sptrader.runs.riskuse import LimitUse, risk_use, times_bound
 from sptrader.runs.run import Run
 from sptrader.views.chart import Chart
 from sptrader.views.look import column, empty, html, show, subheading
@@ -25,6 +26,8 @@ class Risk:
         self._limits, self._alerts = html(), html()
         self._exposure = Chart(label="exposure through time")
         self._correlation = Chart(label="correlation of the instruments")
+        self._currencies = Chart(label="exposure by currency through time")
+        self._by_currency = column(html(subheading("What was held, by currency, net")), self._currencies)
         self._together = column(html(subheading("How the instruments move together")), self._correlation)
         self._all = column(
             html(subheading("Limits and what was used of them")),
@@ -32,6 +35,7 @@ class Risk:
             self._alerts,
             html(subheading("What was held, by instrument")),
             self._exposure,
+            self._by_currency,
             self._together,
         )
         show(self._all, False)
@@ -41,10 +45,16 @@ class Risk:
         """Show the risk a run took."""
         show(self._none, False)
         show(self._all, True)
-        uses = risk_use(run)
+        held = held_notional(run)
+        net = currency_notional(run, held)
+        uses = [*risk_use(run), *_more_uses(run, net)]
         self._limits.value = f'<div class="sp-use">{"".join(map(use_html, uses))}</div>'
         self._alerts.value = alerts_html(_alerts(uses), none="No limit bound a decision.")
-        self._exposure.show(exposure_figure(held_notional(run), run.equity, currency=run.config.currency))
+        self._exposure.show(exposure_figure(held, run.equity, currency=run.config.currency))
+        is_told_already = net.shape[1] == held.shape[1] == 1
+        show(self._by_currency, net.shape[1] > 0 and not is_told_already)
+        if net.shape[1] > 0:
+            self._currencies.show(exposure_figure(net, run.equity, currency=run.config.currency))
         show(self._together, len(run.bars) > 1)
         if len(run.bars) > 1:
             self._correlation.show(correlation_figure(session_correlation(run.bars)))
@@ -54,6 +64,7 @@ def use_html(use: LimitUse) -> str:
     """Return a limit as a bar: what it is, how much of it was used, and the numbers."""
     share, tone = use.share, tone_of(use)
     word = {"hit": " · bound" if use.bound else " · reached", "near": " · near"}.get(tone, "")
+    word = " · full" if tone == "near" and share >= 1.0 else word
     limit = "no limit" if math.isinf(use.limit) else f"of {_amount(use, use.limit)}"
     word += f" {use.bound:,} times" if use.bound else ""
     width = 0.0 if math.isnan(share) else min(100.0, 100.0 * share)
@@ -66,8 +77,10 @@ def use_html(use: LimitUse) -> str:
 
 
 def tone_of(use: LimitUse) -> str:
-    """Return `hit` for a limit that is reached or has bound, `near` from four fifths of it on, else nothing."""
-    return "hit" if use.bound or use.share >= 1.0 else "near" if use.share >= _NEAR else ""
+    """Return `hit` for a limit that is reached or has bound, `near` from four fifths of it on, else nothing; a count may be
+    used up without harm."""
+    is_reached = use.share >= 1.0 and use.unit != "count"
+    return "hit" if use.bound or is_reached else "near" if use.share >= _NEAR else ""
 
 
 def alerts_html(alerts: list[str], *, none: str) -> str:
@@ -95,6 +108,34 @@ def held_notional(run: Run) -> pd.DataFrame:
         known[rows] = rows
         held[symbol] = np.cumsum(change)[:-1] * close * rate[np.maximum.accumulate(known)][:-1]
     return pd.DataFrame(held, index=times)
+
+
+def currency_notional(run: Run, held: pd.DataFrame) -> pd.DataFrame:
+    """Return the net notional of each currency but the account's at each mark, from what was `held`: (marks, currencies)."""
+    net: dict[str, pd.Series] = {}
+    for symbol in held.columns:
+        known = instrument(symbol, run.strategy.market.instruments)
+        for name, way in ((known.base, 1.0), (known.quote, -1.0)):
+            if name in CURRENCIES and name != run.config.currency:
+                net[name] = net.get(name, 0.0) + way * held[symbol]
+    return pd.DataFrame(net, index=held.index)
+
+
+def _more_uses(run: Run, net: pd.DataFrame) -> list[LimitUse]:
+    """The limits of what instruments have in common: exposure in one currency at the marks, and correlation."""
+    marks = run.equity["equity"].to_numpy(np.float64)
+    share = (net.abs().max(axis=1) / np.where(marks > 0.0, marks, np.nan)).fillna(0.0)
+    most = None if net.shape[1] == 0 or share.max() <= 0.0 else share.idxmax()
+    used = 0.0 if most is None else float(share.max())
+    limits = run.limits
+    found = [("currency_exposure", "net exposure in one currency, of equity", used, most)]
+    found += (
+        [("correlation_limit", "correlation with what is held", np.nan, None)] if "correlation_limit" in limits else []
+    )
+    return [
+        LimitUse(name, meaning, "fraction", value, limits.get(name, np.inf), at, times_bound(run, name))
+        for name, meaning, value, at in found
+    ]
 
 
 def session_correlation(bars: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -105,9 +105,8 @@ class Sweeps:
         self._told.value = part(f"<p><b>{escape(repr(self.sweep))}</b>{state}</p>")
         show(self._results, True)
         names = [*self.sweep.space.names, *dict.fromkeys([*_METRICS])]
-        self._table.show(
-            self._rows[names], percent=("total_return", "max_drawdown", "win_rate"), signed=("total_return",)
-        )
+        rows = self._rows[names].round(dict.fromkeys(("sharpe", "profit_factor"), 3))
+        self._table.show(rows, percent=("total_return", "max_drawdown", "win_rate"), signed=("total_return",))
         self._draw()
         try:
             found = self.sweep.overfit()

@@ -78,7 +78,8 @@ class Orders:
         orders = run.orders[list(_ORDERS)]
         self._working.show(orders[orders["status"] == "working"])
         self._orders.show(orders)
-        self._fills.show(run.fills[list(_FILLS)])
+        fills = run.fills[list(_FILLS)]
+        self._fills.show(fills.round(dict.fromkeys(("fee", "spread_cost", "slippage_cost"), 2)))
 
 
 def signal_counts(signals: pd.DataFrame, times: pd.Series) -> pd.DataFrame:

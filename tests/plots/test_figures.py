@@ -61,7 +61,7 @@ def test_buy_and_hold_keeps_the_money_until_an_instrument_trades(bars):
 def test_months_have_their_numbers_and_the_year_no_colour():
     (heat,) = monthly_figure(monthly(2017, 2018)).data
 
-    assert list(heat.text[0][:3]) == ["+10.0%", "-5.0%", ""]
+    assert list(heat.text[0][:3]) == ["+10%", "-5.0%", ""]
     assert heat.text[0][12] == "<b>+4.5%</b>"
     assert heat.z[0][12] == 0.0
     assert np.isnan(heat.z[1]).all()

@@ -1,6 +1,7 @@
 """HTML parts say what the data says, and nothing in the data can become markup."""
 
 import pandas as pd
+import pytest
 
 from sptrader.plots.parts import (
     MAX_BYTES,
@@ -13,6 +14,13 @@ from sptrader.plots.parts import (
     table_part,
     verdict_part,
 )
+
+
+@pytest.mark.parametrize(("n", "a_row"), [(3, 3), (5, 5), (6, 3), (7, 4), (8, 4), (9, 3), (10, 5)])
+def test_no_card_is_left_alone_in_its_row(n, a_row):
+    cards = [Card("a", "1", "", "")] * n
+
+    assert f'style="--most:{a_row}"' in cards_part(cards)
 
 
 def test_markup_in_the_data_stays_text():

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from sptrader.clock import LiveClock
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
+from sptrader.model.recent import Recent
 from sptrader.orchestrator.account import opening_state
 from sptrader.orchestrator.backtest import fold
 from sptrader.orchestrator.tables import closed_trades
 from sptrader.performance.report import metric_row
 from sptrader.performance.returns import AccountSeries, session_ends, session_returns
 from sptrader.runs.backtest import make_run, outcome_of
-from sptrader.runs.parts import Parts
+from sptrader.runs.parts import MOST_PLANS, Parts
 from sptrader.runs.prepare import Prepared
 from sptrader.strategy.document import Scalar
 from sptrader.strategy.plan import Plan
@@ -41,7 +42,7 @@ class Evaluator:
         self._times_ns = outcome.market.times_ns[self._first : self._last]
         self.ends = session_ends(self._times_ns, outcome.market.session)
         self._parts = Parts(ready.strategy, outcome.plan, outcome.market)
-        self._openings: dict[Plan, Floats] = {}
+        self._openings: Recent[Plan, Floats] = Recent(MOST_PLANS)
         self._own = threading.local()
 
     def row(self, values: Mapping[str, Scalar]) -> tuple[dict[str, float], Floats]:
@@ -49,7 +50,8 @@ class Evaluator:
         plan, orders = self._parts.plan(values)
         opening = self._openings.get(plan)
         if opening is None:
-            opening = self._openings[plan] = opening_state(plan, self._market, self._cash)
+            opening = opening_state(plan, self._market, self._cash)
+            self._openings.put(plan, opening)
         state = opening.copy()
         books = fold(
             self._market,

@@ -24,6 +24,7 @@ from sptrader.strategy.strategy import Strategy
 COLUMN_BYTES = 2**28  # 256 MB of columns: 320 of 100,000 bars
 RULE_BYTES = 2**26
 ORDER_BYTES = 2**26
+MOST_PLANS = 4096  # of some 5 KB: a space of limits and sizes has as many as combinations
 
 _COMPONENTS = ("indicators", "signals")
 _UNUSED = ("parameters", "optimize", "constraints")  # what names parameters without running on them
@@ -60,7 +61,7 @@ class Parts:
         }
         outside = (value for key, value in document.items() if key not in (*_COMPONENTS, *_UNUSED))
         self._shared = tuple(sorted({name for value in outside for name in parameters_in(value)}))
-        self._rests: dict[Hashable, Rest] = {}
+        self._rests: Recent[Hashable, Rest] = Recent(MOST_PLANS)
         self._calls: dict[Hashable, Call] = {}
         self._numbers: dict[Hashable, int] = {}
         self._order = [call.name for call in plan.calls]
@@ -112,9 +113,11 @@ class Parts:
                 calls[call.name] = Call(call, self._number(call.component.name, own, tuple(sorted(call.wires.items()))))
                 self._calls[self._call_key(call.name, values)] = calls[call.name]
             key = self._rest_key(values)
-            if key not in self._rests:
-                self._rests[key] = self._rest(plan)
-            return self._rests[key], calls
+            rest = self._rests.get(key)
+            if rest is None:
+                rest = self._rest(plan)
+                self._rests.put(key, rest)
+            return rest, calls
 
     def _rest(self, plan: Plan) -> Rest:
         distances = [_without_fraction(d) for d in (plan.stop_loss, plan.take_profit, plan.trailing_stop)]

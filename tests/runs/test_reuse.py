@@ -8,6 +8,7 @@ import sptrader as sp
 from sptrader.errors import DataError
 from sptrader.model.recent import Recent
 from sptrader.orchestrator import market
+from sptrader.runs import evaluate, parts
 
 STRATEGY = """
 name: average
@@ -119,3 +120,20 @@ def test_a_table_that_is_changed_changes_nothing_else(strategy, bars):
     assert run._outcome.books.equity.min() > 0.0
     assert again.metrics["max_drawdown"] == deepest
     assert (again.equity["cash"] > 1.0).all()
+
+
+def test_plans_that_were_forgotten_are_made_again(tmp_path, bars, monkeypatch):
+    for module in (parts, evaluate):
+        monkeypatch.setattr(module, "MOST_PLANS", 1)
+    path = tmp_path / "varied.yaml"
+    declared = (
+        "parameters: {size: 1000, loss: 1.0}\nsizing: {method: units, value: $size}\nrisk: {max_drawdown: $loss %}"
+    )
+    path.write_text(STRATEGY.replace("sizing: {method: units, value: 1000}", declared))
+
+    found = sp.sweep(path, bars[0], space={"size": [1000, 90_000], "loss": [0.1, 50.0]}, out=None, workers=2)
+
+    for number, row in found.table.iterrows():
+        alone = sp.backtest(path, bars[0], params=found.parameters(number)).metrics
+        assert {name: row[name] for name in alone} == pytest.approx(alone, rel=0, abs=0, nan_ok=True)
+    assert found.table["final_equity"].nunique() == 4

@@ -31,7 +31,6 @@ from sptrader.model.orders import (
     BrokerAccount,
     BrokerPosition,
     Cancel,
-    Fill,
     Leg,
     NightCharge,
     OpenOrder,
@@ -40,6 +39,7 @@ from sptrader.model.orders import (
     OrderUpdate,
     Report,
 )
+from sptrader.model.session import in_session_ns
 
 # what a long and a short receive as shares of notional for the boundaries in (since, until]; None where there are none
 Nights = Callable[[str, int, int], "tuple[Decimal, Decimal] | None"]
@@ -52,6 +52,9 @@ class QuoteVenue:
     At one quote exits come before stop and target, and these before entries. An entry waits while a position of the
     other side is held, and is an add when one of its own side is held as it comes: it ends with that position. Children
     meet the quote after the fill that made them.
+
+    `pairs` are quoted too, and only convert currencies. `nights` tells what holding over session boundaries brings; without it
+    nothing. Entries expire where no quote came for more than `idle_ns` of in-session time; exits never do.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class QuoteVenue:
         costs: Costs | Mapping[str, Costs] | None = None,
         pairs: Mapping[str, Instrument] | None = None,
         nights: Nights | None = None,
+        idle_ns: int | None = None,
         state: QuoteState | None = None,
     ) -> None:
         if not (cash.is_finite() and cash > 0):
@@ -76,7 +80,7 @@ class QuoteVenue:
         charged = costs if isinstance(costs, Mapping) else dict.fromkeys(self._instruments, costs or Costs())
         self._pairs = {**(pairs or {}), **self._instruments}
         self.terms = Valuation(currency, self._instruments, charged, self.state.quotes, self.state.bars, self._pairs)
-        self._nights = nights
+        self._nights, self._idle_ns = nights, idle_ns
         self._made: list[Report] = []
 
     def add_quote(self, symbol: str, *, bid: float, ask: float, time_ns: int) -> None:
@@ -152,6 +156,7 @@ class QuoteVenue:
             if quote.symbol in self._instruments:
                 if before is not None:
                     self._pass_nights(before, quote)
+                    self._pass_silence(before, quote)
                 self._match(quote)
         self.state.time_ns = max(self.state.time_ns, time_ns)
         self.state.now_ns = max(self.state.now_ns, time_ns)
@@ -194,6 +199,15 @@ class QuoteVenue:
             charge_id=f"{symbol}/night/{quote.time_ns}", symbol=symbol, amount=float(amount), time=quote.time_ns
         )
         self._made.append(charge)
+
+    def _pass_silence(self, before: Quote, quote: Quote) -> None:
+        """End the entries that waited for too long while the market was open and showed nothing."""
+        if self._idle_ns is None or quote.time_ns - before.time_ns <= self._idle_ns:
+            return
+        session = self._instruments[quote.symbol].session
+        if in_session_ns(before.time_ns, quote.time_ns, session) > self._idle_ns:
+            for working in self._of(quote.symbol, is_entry=True):
+                self._end(working, OrderStatus.EXPIRED, "expired")
 
     def _match(self, quote: Quote) -> None:
         symbol = quote.symbol
@@ -308,24 +322,8 @@ class QuoteVenue:
         sign = 1 if order.side == "buy" else -1
         is_closing = holdings.quantity(order.symbol) * sign < 0
         holdings.book(order.symbol, sign * quantity, price=price, rate=rate, fee=fee)
-        self._made.append(
-            Fill(
-                fill_id=f"{order.client_order_id}/fill",
-                client_order_id=order.client_order_id,
-                symbol=order.symbol,
-                side=order.side,
-                quantity=quantity,
-                price=price,
-                fee=float(fee),
-                time=quote.time_ns,
-                leg=order.leg,
-                reason=order.reason,
-                is_closing=is_closing,
-                raw_price=float(raw),
-                half_spread=float((quote.ask - quote.bid) / 2),
-                rate=float(rate) if self.terms.is_converted(order.symbol) else None,
-            )
-        )
+        money = {"price": price, "rate": rate, "fee": fee}
+        self._made.append(self.terms.fill(order, quote, quantity=quantity, raw=raw, is_closing=is_closing, **money))
 
     def _fault(self, order: Order) -> str:
         fault = order_fault(order, self._instruments.get(order.symbol))

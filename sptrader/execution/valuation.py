@@ -14,7 +14,7 @@ from sptrader.errors import BrokerError, DataError
 from sptrader.execution.holdings import ZERO, Holding, Holdings, snapped
 from sptrader.model.conversion import Step, conversion_path
 from sptrader.model.instrument import Instrument
-from sptrader.model.orders import Order, Side
+from sptrader.model.orders import Fill, Order, Side
 
 _MONEY_STEP = Decimal("0.00000001")  # fees and financing are kept to eight decimals of account currency
 _PRICES = {"market": (False, False), "limit": (True, False), "stop": (False, True), "stop_limit": (True, True)}
@@ -132,6 +132,36 @@ class Valuation:
             twice = quote.bid + quote.ask
             rate *= 2 / twice if step.is_inverse else twice / 2
         return rate if path else None
+
+    def fill(
+        self,
+        order: Order,
+        quote: Quote,
+        *,
+        quantity: Decimal,
+        raw: Decimal,
+        price: Decimal,
+        rate: Decimal,
+        fee: Decimal,
+        is_closing: bool,
+    ) -> Fill:
+        """Return the report of a fill at `quote`; an order is filled once."""
+        return Fill(
+            fill_id=f"{order.client_order_id}/fill",
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=quantity,
+            price=price,
+            fee=float(fee),
+            time=quote.time_ns,
+            leg=order.leg,
+            reason=order.reason,
+            is_closing=is_closing,
+            raw_price=float(raw),
+            half_spread=float((quote.ask - quote.bid) / 2),
+            rate=float(rate) if self.is_converted(order.symbol) else None,
+        )
 
     def night(self, before: Quote, now: Quote, holding: Holding, shares: tuple[Decimal, Decimal]) -> Decimal:
         """Return what holding over nights brings, account currency; `shares` of the notional are what a long and a short get.

@@ -15,12 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sptrader.errors import DataError
-from sptrader.model.timeframe import DAY_NS
+from sptrader.model.timeframe import DAY_NS, HOUR_NS
 
 Ints = NDArray[np.int64]
 
 FX = "fx"
 ALWAYS_OPEN = "24/7"
+IDLE_BARS = 5  # an entry waits for as many timeframes of in-session time without a bar, and at least an hour
 _CHUNK_DAYS = 4096
 
 
@@ -96,6 +97,18 @@ def next_open_ns(time_ns: int, session: str) -> int:
     days = sessions(session, time_ns, time_ns)
     at = int(np.searchsorted(days.closes_ns, time_ns, side="right"))
     return max(time_ns, int(days.opens_ns[at]))
+
+
+def most_idle_ns(timeframe_ns: int) -> int:
+    """Return for how long an entry waits while the market is open and its instrument shows nothing."""
+    return max(IDLE_BARS * timeframe_ns, HOUR_NS)
+
+
+def in_session_ns(since_ns: int, until_ns: int, session: str) -> int:
+    """Return how long the market was open between two times."""
+    days = sessions(session, since_ns, until_ns)
+    opens = np.clip(days.opens_ns, since_ns, until_ns)
+    return int((np.clip(days.closes_ns, since_ns, until_ns) - opens).sum())
 
 
 def nominal_labels(first_label: int, last_label: int, session: str) -> Ints:

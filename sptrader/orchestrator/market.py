@@ -14,8 +14,8 @@ from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_EN
 from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
 from sptrader.model.instrument import Instrument
 from sptrader.model.recent import Recent
-from sptrader.model.session import sessions
-from sptrader.model.timeframe import HOUR_NS, make_timeframe
+from sptrader.model.session import in_session_ns, most_idle_ns, sessions
+from sptrader.model.timeframe import make_timeframe
 from sptrader.orchestrator.nights import NightRates, night_amounts
 from sptrader.orchestrator.prices import TwoSided, two_sided_prices
 from sptrader.orchestrator.rates import Pair, Rate, conversion
@@ -23,7 +23,6 @@ from sptrader.strategy.plan import Plan
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-IDLE_BARS = 5  # an entry waits for as many timeframes of in-session time without a bar, and at least an hour
 
 
 @dataclass(frozen=True)
@@ -218,15 +217,12 @@ def _session_flags(clock: Ints, timeframe_ns: int, session: str) -> NDArray[np.u
 
 def _idle_flags(times: Ints, timeframe_ns: int, session: str) -> NDArray[np.uint8]:
     """Mark the bars before which the market was open without a bar for so long that entries have expired."""
-    allowed = max(IDLE_BARS * timeframe_ns, HOUR_NS)
+    allowed = most_idle_ns(timeframe_ns)
     flags = np.zeros(len(times), np.uint8)
     late = np.flatnonzero(np.diff(times) - timeframe_ns > allowed) + 1
     for k in late:
         since, until = int(times[k - 1]) + timeframe_ns, int(times[k])
-        days = sessions(session, since, until)
-        opens = np.clip(days.opens_ns, since, until)
-        in_session = int((np.clip(days.closes_ns, since, until) - opens).sum())
-        if in_session > allowed:
+        if in_session_ns(since, until, session) > allowed:
             flags[k] = IDLE
     return flags
 

@@ -16,6 +16,7 @@ from sptrader.execution.valuation import Costs, LastBar
 from sptrader.model.grid import bar_span
 from sptrader.model.instrument import Instrument
 from sptrader.model.ports import Entry, Streams
+from sptrader.model.session import most_idle_ns
 from sptrader.model.timeframe import make_timeframe
 from sptrader.runs.execution_desk import ExecutionDesk
 from sptrader.runs.financing import NightsBetween
@@ -152,6 +153,7 @@ class TickDesk(ExecutionDesk):
             costs={symbol: quote_costs(setting.plan, known) for symbol, known in traded.items()},
             pairs=setting.instruments,
             nights=None if setting.nights is None else NightsBetween(setting.nights, traded),
+            idle_ns=most_idle_ns(self._timeframe.ns),
         )
         return PaperBroker(self._quotes, instruments=traded, faults=self._terms.faults, shelf=self._shelf)
 

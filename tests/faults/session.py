@@ -93,6 +93,7 @@ class FaultySession:
         world: World | None = None,
         seconds: float = 1.0,
         url: str = "",
+        server_folder: Path | None = None,
         patience: dict[str, float] | None = None,
     ) -> None:
         self.parts, self.folder = parts, folder
@@ -100,7 +101,7 @@ class FaultySession:
         put(self.world, folder)
         self.exchange: Exchange | None = None
         self._open = contextlib.ExitStack()
-        self.server = EmbeddedServer(folder / "server")
+        self.server = EmbeddedServer(server_folder or folder / "server")
         self.url = url or self.server.url
         self.setting = {
             "world": asdict(self.world),
@@ -172,7 +173,7 @@ class FaultySession:
             self.kills["server"] += 1
         self.server.stop()
         between()
-        self.server = EmbeddedServer(self.folder / "server")
+        self.server = EmbeddedServer(self.server.folder)
 
     def close(self) -> None:
         """End what still runs."""

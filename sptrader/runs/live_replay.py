@@ -29,6 +29,7 @@ from sptrader.runs.leftovers import feed_role, forget, require_new
 from sptrader.runs.live import connected, facts_of, live_run, make_parts, work
 from sptrader.runs.live_setting import make_live_setting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
+from sptrader.runs.paper_faults import faults_of
 from sptrader.runs.part import Part
 from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.reconcile_policy import policy_of
@@ -36,7 +37,9 @@ from sptrader.runs.run import Run
 from sptrader.runs.session_file import keep_setting
 from sptrader.runs.sessions import registered, sessions_folder
 from sptrader.runs.stopping import StopKey, stopping
+from sptrader.runs.tick_feed import bars_of_ticks
 from sptrader.runs.trials import data_of
+from sptrader.strategy.loader import load_strategy
 from sptrader.strategy.strategy import Strategy
 from sptrader.streams import keys
 from sptrader.streams.redis import RedisStreams
@@ -75,6 +78,9 @@ def live(
     folder: str | Path | None = None,
     on_difference: str | None = None,
     reconcile: Mapping[str, str] | None = None,
+    ticks: Mapping[str, pd.DataFrame] | None = None,
+    fills: str | None = None,
+    faults: Sequence[str] = (),
 ) -> Run:
     """Trade `strategy` on paper over recorded `bars` as they arrive on a stream server, and return the run.
 
@@ -83,8 +89,18 @@ def live(
     else a private one is started and ended. `folder` keeps the session, and goes on with one that was interrupted.
     Interrupting it gives the run so far. `on_difference` (`refuse`, `adopt` or `halt`) and `reconcile` (case by case, as in
     `{"broker_flat": "adopt"}`) say what a session that goes on does where the venue shows something else than its books.
+
+    `ticks` (by symbol: `bid`, `ask` by time) are replayed instead of bars: the strategy's are made of them, and orders meet the next
+    quotes, or with `fills="bars"` the bars. `faults` are what the paper broker does wrong, as in `["reject_rate=0.05", "seed=7"]`.
     """
     policy = policy_of(on_difference, reconcile)
+    if ticks is not None:
+        strategy = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
+        if bars is not None or not strategy.market.timeframe:
+            raise RunError(
+                "ticks stand in place of bars; the strategy names the timeframe of those made of them.", key="ticks"
+            )
+        bars = bars_of_ticks(ticks, strategy.market.timeframe)
     ready = prepare(strategy, bars, params=params, cash=cash, currency=currency, start=start, end=end, symbols=symbols)
     with stopping() as stop:
         done = replay(
@@ -96,6 +112,9 @@ def live(
             folder=None if folder is None else Path(folder),
             stop=stop,
             policy=policy,
+            ticks=ticks,
+            fills=fills,
+            faults=faults_of(faults),
         )
     if done.run is None:
         raise RunError("the session was stopped before its first bar.", key="bars", is_failure=True)

@@ -305,8 +305,8 @@ class Live:
     """How it trades live; addresses and credentials never stand here.
 
     The limits bind orders on their way to the broker, on paper too; None leaves them to the mode. Money in account currency,
-    `price_collar` a fraction of the last price, times in seconds. A balance
-    at the broker that is farther from the books' than `cash_tolerance` (0.01 where not given) leads to `on_cash_drift`.
+    `price_collar` a fraction of the last price, times in seconds. A balance at the broker that is farther from the books' than
+    `cash_tolerance` (0.01 where not given) leads to `on_cash_drift`.
     """
 
     mode: Literal["paper", "live"] = "paper"

@@ -1,4 +1,4 @@
-"""Quotes fed, and worker, execution and orchestrator as separate processes over a server, leave the single process's files."""
+"""Ticks of several instruments, one only there to convert: processes over a server and one process leave the same files."""
 
 from __future__ import annotations
 
@@ -6,49 +6,71 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from sptrader.errors import StreamError
+import sptrader as sp
+from sptrader.errors import RunError, StreamError
+from sptrader.model.bars import with_facts
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from tests.busy import quick
 from tests.parity.live_process import forked, started
-from tests.runs.ticks_session import hours
 
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
-LIMIT_S = 240
+LIMIT_S = 120
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     try:
         find_server()
     except StreamError as error:
         pytest.skip(str(error))
-    with EmbeddedServer(tmp_path / "server") as running:
+    with EmbeddedServer(tmp_path_factory.mktemp("parity")) as running:
         yield running
 
 
-def test_separate_processes_on_quotes_leave_what_one_process_leaves(server: EmbeddedServer, tmp_path: Path) -> None:
-    ticks = hours(last="2025-03-20 13:59:59.999").reset_index()
-    ticks.attrs = {}
-    ticks.to_parquet(tmp_path / "ticks.parquet")
-    (tmp_path / "quick.yaml").write_text(quick())
-    strategy, file = str(tmp_path / "quick.yaml"), str(tmp_path / "ticks.parquet")
-    session = ["--folder", str(tmp_path / "session"), "--start", "2025-03-20 13:10", "--json", "--wait", "60"]
-    parts = {
-        "worker": ["live", strategy, "--part", "worker", *session],
-        "orchestrator": ["live", strategy, "--part", "orchestrator", "--out", str(tmp_path), *session],
-        "execution": ["execute", strategy, *session],
-        "feed": ["feed", file, "--ticks", "--symbol", "EURUSD", "--timeframe", "1m", "--json"],
+def wandering(symbol: str, first: float, seed: int) -> pd.DataFrame:
+    """Forty minutes of quotes, about one a second, five-digit prices, spread of one to three steps."""
+    random = np.random.default_rng(seed)
+    times = pd.Timestamp("2025-03-20 13:00", tz="UTC") + pd.to_timedelta(
+        np.cumsum(random.integers(1, 2000, 2400)), "ms"
+    )
+    bid = np.round(first + np.cumsum(random.integers(-3, 4, 2400)) * 1e-5, 5)
+    ask = np.round(bid + random.integers(1, 4, 2400) * 1e-5, 5)
+    frame = pd.DataFrame({"bid": bid, "ask": ask}, index=pd.DatetimeIndex(times, name="time").as_unit("ns"))
+    return with_facts(frame, {"symbol": symbol, "session": "fx"})
+
+
+def test_processes_on_ticks_leave_the_files_of_one_process(server: EmbeddedServer, tmp_path: Path) -> None:
+    path = tmp_path / "quick.yaml"
+    path.write_text(quick().replace("[EURUSD]", "[EURUSD, EURGBP]").replace("0.8 * atr", "3 * atr"))
+    ticks = {
+        s: wandering(s, first, k)
+        for k, (s, first) in enumerate({"EURGBP": 0.85, "EURUSD": 1.1, "GBPUSD": 1.29}.items())
     }
-    one = ["live", strategy, "--replay", file, "--symbol", "EURUSD", "--start", "2025-03-20 13:10", "--json"]
-    apart = {"REDIS_URL": server.url, "SPTRADER_SESSIONS": str(tmp_path / "sessions")}
-    alone = {"SPTRADER_SESSIONS": str(tmp_path / "alone")}
+    files = []
+    for symbol, frame in ticks.items():
+        files.append(str(tmp_path / f"{symbol}.parquet"))
+        frame.reset_index().to_parquet(files[-1])
+    named = [word for symbol in ticks for word in ("--symbol", symbol)]
+    shown = [
+        word for symbol in ("EURUSD", "EURGBP", "GBPUSD") for word in ("--symbol", symbol)
+    ]  # as the strategy has them
+    session = ["--folder", str(tmp_path / "session"), "--json", "--wait", "60", *shown]
+    parts = {
+        "worker": ["live", str(path), "--part", "worker", *session],
+        "orchestrator": ["live", str(path), "--part", "orchestrator", "--out", str(tmp_path), *session],
+        "execution": ["execute", str(path), *session],
+        "feed": ["feed", *files, "--ticks", "--timeframe", "1m", "--json", *named],
+    }
+    environ = {"REDIS_URL": server.url, "SPTRADER_SESSIONS": str(tmp_path / "sessions")}
     context = forked()
-    processes = {name: started(context, given, apart, tmp_path / name) for name, given in parts.items()}
-    processes["one"] = started(context, [*one, "--out", str(tmp_path / "one")], alone, tmp_path / "single")
+    processes = {name: started(context, given, environ, tmp_path / name) for name, given in parts.items()}
     try:
+        run = sp.live(path, ticks=ticks)
+        expected = run.save(tmp_path / "one")
         for process in processes.values():
             process.join(LIMIT_S)
         codes = {name: process.exitcode for name, process in processes.items()}
@@ -56,14 +78,19 @@ def test_separate_processes_on_quotes_leave_what_one_process_leaves(server: Embe
         for process in processes.values():
             process.kill()
             process.join()
-    said = {name: (tmp_path / f"{'single' if name == 'one' else name}.err").read_text() for name in codes}
-    assert codes == dict.fromkeys(codes, 0), said
 
-    made = tmp_path / json.loads((tmp_path / "orchestrator.out").read_text())["run"]
-    single = tmp_path / "one" / json.loads((tmp_path / "single.out").read_text())["run"]
-    assert len(pd.read_parquet(single / "trades.parquet")) > 3
+    assert {name: (code, (tmp_path / f"{name}.err").read_text()) for name, code in codes.items()} == dict.fromkeys(
+        parts, (0, "")
+    )
+    said = json.loads((tmp_path / "orchestrator.out").read_text())
+    assert set(run.fills["symbol"]) == {"EURUSD", "EURGBP"}
+    assert said["run"] == run.id
     for name in TABLES:
-        assert (made / f"{name}.parquet").read_bytes() == (single / f"{name}.parquet").read_bytes(), name
-    counted = json.loads((tmp_path / "feed.out").read_text())["counters"]["feed"]
-    assert counted["ticks"] > 1000
-    assert counted["bars"] == 60 + 1  # and the end
+        made = (tmp_path / said["run"] / f"{name}.parquet").read_bytes()
+        assert made == (expected / f"{name}.parquet").read_bytes(), name
+
+
+def test_ticks_stand_in_place_of_bars() -> None:
+    ticks = {"EURUSD": wandering("EURUSD", 1.1, 0)}
+    with pytest.raises(RunError, match="ticks stand in place of bars"):
+        sp.live("ma_crossover", sp.sample("EURUSD", "1h"), ticks=ticks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +19,12 @@ from sptrader.runs.pdf import save_pdf
 from sptrader.runs.reopen import load_run
 from sptrader.runs.report import save_notebook_report
 from sptrader.runs.report_sweep import save_sweep_report
+from sptrader.runs.store import saved_runs
 from sptrader.runs.sweep_result import load_sweep
 from sptrader.runs.verify import verify_report
 
 NOTEBOOK = ".ipynb"
+SWEEPS = Path("sweeps")
 _SHOWN = 50
 
 
@@ -29,7 +32,8 @@ def report(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|NOTEBOOK...", help="Runs (folder, or id below the folder of runs), executed notebooks."
+            metavar="RUN|SWEEP|NOTEBOOK...",
+            help="Runs and sweeps (a folder, an id or its beginning), executed notebooks.",
         ),
     ],
     out: Annotated[
@@ -57,12 +61,12 @@ def report(
 
 
 def verify(
-    page: Annotated[Path, typer.Argument(metavar="REPORT", help="A report's HTML file.")],
+    page: Annotated[Path, typer.Argument(metavar="REPORT", help="A report's HTML file, or the folder it is in.")],
     run: Annotated[Path | None, typer.Option(help="The run's folder, where the report does not find it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Make every figure of REPORT again from the run it names and list those that differ; exit code 1 when some do."""
-    found = verify_report(page, run)
+    found = verify_report(_page_in(page), run)
     if as_json:
         print(json.dumps({**asdict(found), "is_true": found.is_true}))
     else:
@@ -75,7 +79,8 @@ def verify(
         if len(found.differences) > _SHOWN:
             console.print(f"... and {len(found.differences) - _SHOWN:,} more (--json lists all)")
         rest = f"; {found.unverified:,} are the notebook's own and were not checked" if found.unverified else ""
-        told = "all are as recomputed" if found.is_true else f"{len(found.differences):,} differ"
+        n = len(found.differences)
+        told = "all are as recomputed" if found.is_true else f"{n:,} {'differs' if n == 1 else 'differ'}"
         console.print(f"{found.checked:,} values of {', '.join(found.runs)} checked: {told}{rest}.", soft_wrap=True)
     if not found.is_true:
         raise typer.Exit(1)
@@ -84,7 +89,7 @@ def verify(
 def _report(name: str, out: Path | None, folder: Path, *, script: str, code: bool, theme: str) -> Path:
     if name.endswith(NOTEBOOK):
         return save_notebook_report(name, out or Path(name).with_suffix(".html"), script=script, has_code=code)
-    swept = next((p for p in (Path(name), Path("sweeps") / name) if (p / "sweep.json").is_file()), None)
+    swept = _sweep_named(name, folder)
     if swept is not None:
         sweep = load_sweep(swept)
         target = out / f"{sweep.id}.html" if out is not None and out.suffix != ".html" else out
@@ -93,6 +98,26 @@ def _report(name: str, out: Path | None, folder: Path, *, script: str, code: boo
     loaded = load_run(path)
     target = out / f"{loaded.id}.html" if out is not None and out.suffix != ".html" else out
     return loaded.report(target or path / "report.html", script=script, theme=theme)
+
+
+def _page_in(place: Path) -> Path:
+    """The report of a run's or sweep's folder, the index of a batch's."""
+    return next((place / name for name in ("report.html", "index.html") if (place / name).is_file()), place)
+
+
+def _sweep_named(name: str, folder: Path) -> Path | None:
+    """The folder of the sweep that is named by its folder, its id below `sweeps`, or the beginning of its id, unless a run
+    is."""
+    for place in (Path(name), SWEEPS / name):
+        if (place / "sweep.json").is_file():
+            return place
+    if any(path.name.startswith(name) for path in saved_runs(folder)):
+        return None
+    begun = sorted(path.parent for path in SWEEPS.glob(f"{glob.escape(name)}*/sweep.json"))
+    if len(begun) > 1:
+        names = ", ".join(path.name for path in begun)
+        raise RunError(f"'{name}' begins the ids of {len(begun)} sweeps: {names}.", key="sweep", value=name)
+    return begun[0] if begun else None
 
 
 def _target(name: str, out: Path | None, *, is_many: bool) -> Path | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from sptrader.performance.overfit import BacktestOverfitting, DeflatedSharpe
 from sptrader.performance.stability import Stability
-from sptrader.plots.theme import theme_named, themed
+from sptrader.plots.theme import MARGIN, theme_named, themed
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -78,4 +78,5 @@ def overfit_figure(
     )
     figure.update_yaxes(title="objective", row=1, col=3)
     figure.update_layout(showlegend=False)
-    return themed(figure, colours, height=320, title=title)
+    figure = themed(figure, colours, height=330, title=title)
+    return figure.update_layout(margin={**MARGIN, "t": 80 if title else 56})  # the buttons stand above the headings

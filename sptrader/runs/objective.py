@@ -29,9 +29,9 @@ def make_objective(text: str, strategy: Strategy) -> Expression:
         return parse_expression(text, Scope(columns=names))
     except ExpressionError as error:
         near = did_you_mean(text, DEFINITIONS)
-        why = near.lstrip("; ") if near else str(error)
+        why = near.lstrip("; ") if near else f"{str(error).rstrip('.')}."
         raise RunError(
-            f"the objective was '{text}': {why}. It is a metric or an expression over metrics and parameters; metrics: "
+            f"the objective was '{text}': {why} It is a metric or an expression over metrics and parameters; metrics: "
             f"{', '.join(DEFINITIONS)}.",
             key="objective",
             value=text,

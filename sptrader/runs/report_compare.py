@@ -17,6 +17,8 @@ from sptrader.runs.compare import ComparedRow, Comparison
 from sptrader.runs.page import INLINE, heading_part, page, plot_part
 from sptrader.runs.report import check_place, write_page
 
+MOST_NAMED = 4  # differences in the headline
+
 
 def save_comparison(comparison: Comparison, out: str | Path, *, script: str = INLINE, theme: str = "light") -> Path:
     """Write the comparison as one self-contained HTML page to `out` and return its path.
@@ -41,8 +43,7 @@ def comparison_page(
         theme=theme,
     )
     facts = [(label, run.id) for label, run in zip(labels, runs, strict=True)]
-    n_different = len(comparison.differences)
-    headline = f"{n_different} of what they were made of {'differs' if n_different == 1 else 'differ'}."
+    headline = _headline([row.name for row in comparison.differences])
     told = verdict_part("fair", headline, "", [Doubt(text) for text in comparison.doubts])
     body = [
         part(head_part(f"{len(runs)} runs compared", "comparison", facts) + told),
@@ -58,6 +59,14 @@ def comparison_page(
     ]
     title = f"{len(runs)} runs compared"
     return page(title, "\n".join(body), script=script, footer="Made by sptrader.", theme=theme)
+
+
+def _headline(names: Sequence[str]) -> str:
+    if not names:
+        return "They were made of the same: every input and setting agrees."
+    if len(names) <= MOST_NAMED:
+        return f"They differ in {' and '.join([', '.join(names[:-1]), names[-1]] if names[1:] else names)}."
+    return f"They differ in {len(names)} of the things they were made of."
 
 
 def _differing(comparison: Comparison) -> pd.DataFrame:

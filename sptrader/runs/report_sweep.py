@@ -187,11 +187,13 @@ def _rows(sweep: ReportedSweep) -> str:
 
 
 def _facts(sweep: ReportedSweep) -> dict[str, object]:
-    return {name: value for name, value in sweep.facts.items() if name != "space"} | {
-        "space": {
-            name: ", ".join(map(str, v[:40])) for name, v in zip(sweep.space.names, sweep.space.values, strict=True)
-        }
-    }
+    """The sweep's facts but for what the page says elsewhere; bars that were given are not below a timeframe."""
+    space = {n: ", ".join(map(str, v[:40])) for n, v in zip(sweep.space.names, sweep.space.values, strict=True)}
+    facts: dict[str, object] = {**sweep.facts, "space": space}
+    for name in ("data", "sources"):
+        by_timeframe = sweep.facts[name]
+        facts[name] = by_timeframe.get("", by_timeframe)
+    return {name: value for name, value in facts.items() if value not in (None, "", [], {})}
 
 
 def _told(sweep: ReportedSweep, section: str, html: str) -> str:

@@ -248,7 +248,7 @@ def _constraint(strategy: Strategy, text: str) -> Condition:
         return parse_condition(text.replace("$", ""), Scope(columns=numbers))
     except ExpressionError as error:
         raise RunError(
-            f"the constraint '{text}' cannot be read: {error}. It is a condition over parameters such as fast < slow; "
+            f"the constraint '{text}' cannot be read: {str(error).rstrip('.')}. It is a condition over parameters such as fast < slow; "
             f"parameters: {', '.join(sorted(numbers))}.",
             key="constraints",
             value=text,

@@ -64,7 +64,8 @@ def verify_report(path: str | Path, run: str | Path | None = None) -> Verificati
     try:
         html = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"report was '{file}'; it cannot be read: {error}.", path=file) from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise RunError(f"report was '{file}'; it cannot be read: {why}.", path=file) from error
     bundle = read_bundle(html, file)
     given = None if run is None else Path(run)
     if bundle.kind == SWEEP_PAGE:

@@ -17,8 +17,9 @@ from sptrader.model.timeframe import make_timeframe
 from sptrader.performance.returns import AccountSeries
 from sptrader.plots.sweep import walk_forward_figure
 from sptrader.runs.backtest import backtest
+from sptrader.runs.finer import Finer
 from sptrader.runs.objective import DEFAULT, make_objective, objective_values
-from sptrader.runs.prepare import Bars, prepare
+from sptrader.runs.prepare import Bars, Prepared, prepare
 from sptrader.runs.progress import Told, make_progress
 from sptrader.runs.run import Run
 from sptrader.runs.sweep import sweep
@@ -99,6 +100,7 @@ def walk_forward(
     params: Mapping[str, object] | None = None,
     cash: float | None = None,
     currency: str | None = None,
+    finer: Finer = None,
     method: str = "grid",
     n_trials: int | None = None,
     seed: int = 0,
@@ -116,50 +118,22 @@ def walk_forward(
     Other arguments are those of `sp.sweep`. Every run is counted in the ledger. Raises `RunError` for windows that do not fit.
     """
     loaded = strategy if isinstance(strategy, Strategy) else load_strategy(strategy)
-    ready = prepare(loaded, bars, params=params, cash=cash, currency=currency)
-    index = pd.DatetimeIndex(ready.frames[ready.plan.symbols[0]].index)
-    first = 0 if ready.start_ns is None else int(index.searchsorted(pd.Timestamp(ready.start_ns, tz="UTC")))
-    last = (
-        len(index)
-        if ready.end_ns is None
-        else int(index.searchsorted(pd.Timestamp(ready.end_ns, tz="UTC"), side="right"))
-    )
-    steps = make_windows(last - first, n_windows, train=train, is_anchored=is_anchored, purge=purge, embargo=embargo)
-    wanted = make_objective(objective, loaded)
-    money, frames = ready.cash, dict(ready.frames)
+    ready = prepare(loaded, bars, params=params, cash=cash, currency=currency, finer=finer)
+    index = _index(ready)
+    steps = make_windows(len(index), n_windows, train=train, is_anchored=is_anchored, purge=purge, embargo=embargo)
+    search: dict[str, Any] = {
+        "space": space, "objective": objective, "constraints": constraints, "method": method, "n_trials": n_trials,
+        "seed": seed, "executor": executor, "workers": workers, "address": address,
+    }  # fmt: skip
+    walk = _Walk(ready, index, dict(params or {}), search)
     told = make_progress(len(steps), "windows", shown=progress)
     runs: list[Run] = []
     rows: list[dict[str, Any]] = []
-    shared: dict[str, Any] = {"currency": ready.currency, "symbols": None}
+    money = ready.cash
     for step in steps:
-        at = {name: index[first + place] for name, place in vars(step).items() if name.endswith("first")}
-        ends = {name: index[first + place - 1] for name, place in vars(step).items() if name.endswith("last")}
-        trained = sweep(
-            loaded, frames, space=space, objective=objective, method=method, n_trials=n_trials, seed=seed,
-            constraints=constraints, params=params, cash=ready.cash, start=at["train_first"], end=ends["train_last"],
-            executor=executor, workers=workers, address=address, out=None, progress=False, **shared,
-        )  # fmt: skip
-        best = trained.best()
-        chosen = trained.parameters(best)
-        run = backtest(
-            loaded, frames, params={**(params or {}), **chosen}, cash=money, start=at["test_first"], end=ends["test_last"],
-            **shared,
-        )  # fmt: skip
-        score = float(objective_values(wanted, pd.DataFrame([{**run.parameters, **run.metrics}]))[0])
-        rows.append(
-            {
-                "train_start": at["train_first"],
-                "train_end": ends["train_last"],
-                "test_start": at["test_first"],
-                "test_end": ends["test_last"],
-                **chosen,
-                "train_score": float(trained.scores[int(str(best.name))]),
-                "test_score": score,
-                "test_return": run.metrics["total_return"],
-                "trades": int(run.metrics["trades"]),
-            }
-        )
+        run, row = walk.step(step, money)
         runs.append(run)
+        rows.append(row)
         told.advance(1)
         money = run.metrics["final_equity"]
         if not money > 0.0:
@@ -167,6 +141,55 @@ def walk_forward(
     told.close()
     equity = pd.concat([run.equity[["time", "equity"]] for run in runs], ignore_index=True)
     return WalkForward(objective, pd.DataFrame(rows), equity, tuple(runs), ready.cash)
+
+
+def _index(ready: Prepared) -> pd.DatetimeIndex:
+    """The times of the bars between the start and the end."""
+    times = pd.DatetimeIndex(ready.frames[ready.plan.symbols[0]].index)
+    first = 0 if ready.start_ns is None else int(times.searchsorted(pd.Timestamp(ready.start_ns, tz="UTC")))
+    if ready.end_ns is None:
+        return times[first:]
+    return times[first : int(times.searchsorted(pd.Timestamp(ready.end_ns, tz="UTC"), side="right"))]
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What every step has in common: what was prepared, its times, the parameters that stay, and how to search."""
+
+    ready: Prepared
+    index: pd.DatetimeIndex
+    params: Mapping[str, object]
+    search: Mapping[str, Any]
+
+    def step(self, window: Window, cash: float) -> tuple[Run, dict[str, Any]]:
+        """Choose on the training period, trade `cash` on the test period; return that run and the row of the step."""
+        ready = self.ready
+        shared: dict[str, Any] = {"currency": ready.currency, "finer": dict(ready.finer) or None}
+        train_start, train_end = self.index[window.train_first], self.index[window.train_last - 1]
+        test_start, test_end = self.index[window.test_first], self.index[window.test_last - 1]
+        trained = sweep(
+            ready.strategy, dict(ready.frames), params=self.params, cash=ready.cash, start=train_start, end=train_end,
+            out=None, progress=False, **shared, **self.search,
+        )  # fmt: skip
+        best = trained.best()
+        chosen = trained.parameters(best)
+        run = backtest(
+            ready.strategy, dict(ready.frames), params={**self.params, **chosen}, cash=cash, start=test_start,
+            end=test_end, **shared,
+        )  # fmt: skip
+        wanted = make_objective(self.search["objective"], ready.strategy)
+        row = {
+            "train_start": train_start,
+            "train_end": train_end,
+            "test_start": test_start,
+            "test_end": test_end,
+            **chosen,
+            "train_score": float(trained.scores[int(str(best.name))]),
+            "test_score": float(objective_values(wanted, pd.DataFrame([{**run.parameters, **run.metrics}]))[0]),
+            "test_return": run.metrics["total_return"],
+            "trades": int(run.metrics["trades"]),
+        }
+        return run, row
 
 
 def make_windows(

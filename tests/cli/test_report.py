@@ -8,7 +8,9 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import sptrader as sp
 from sptrader.cli import main
+from sptrader.strategy.loader import read_strategy
 from tests.orchestrator.tiny import FLAT, bars, rules
+from tests.runs.sweep_program import TEXT, year
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +88,26 @@ def test_what_is_no_report_is_wrong_input(capsys, tmp_path):
 
     assert told(capsys, "verify", "page.html")[0] == 2
     assert "it names no run" in told(capsys, "verify", "page.html")[2]
+
+
+def test_sweep_is_found_by_the_beginning_of_its_id_and_its_folder_is_verified(capsys, saved, tmp_path):
+    found = sp.sweep(read_strategy(TEXT, registry=sp.registry()), year(), space={"fast": [5, 8]}, progress=False)
+
+    assert told(capsys, "report", found.id[:-4])[0] == 0
+    code, out, _ = told(capsys, "verify", f"sweeps/{found.id}")
+    assert (code, f"of {found.id} checked: all are as recomputed" in out) == (0, True)
+    page = found.folder / "report.html"
+    page.write_text(page.read_text().replace("2 trials; bar", "1 trials; bar"))
+    code, out, _ = told(capsys, "verify", str(page))
+    assert (code, "1 differs." in out) == (1, True)
+
+
+def test_comparison_is_verified(capsys, saved):
+    other = sp.backtest(rules(), bars([FLAT] * 4)).save("runs").name
+    assert told(capsys, "runs", "compare", saved, other, "--out", "compare.html")[0] == 0
+
+    code, out, _ = told(capsys, "verify", "compare.html")
+
+    assert (code, f"of {saved}, {other} checked: all are as recomputed" in out) == (0, True)
+    code, _, err = told(capsys, "verify", "compar.html")
+    assert (code, err) == (2, "sptrader: report was 'compar.html'; it cannot be read: No such file or directory.\n")

@@ -6,7 +6,9 @@ import pytest
 import sptrader as sp
 from sptrader.errors import RunError
 from sptrader.runs.walk_forward import Window, make_windows
-from tests.runs.sweep_program import strategy, year
+from sptrader.strategy.loader import read_strategy
+from tests.runs.sweep_program import TEXT, strategy, year
+from tests.runs.test_sweep_finer import quarters
 
 
 def test_rolling_windows_train_before_they_test():
@@ -59,3 +61,19 @@ def test_steps_are_single_runs_chosen_by_their_own_past(is_anchored):
     assert equity["equity"].iloc[-1] == alone.metrics["final_equity"] or len(found.runs) == 3
     assert np.isfinite(found.account.equity).all()
     assert len(found.plot().data) == 3
+
+
+def test_every_step_reads_the_finer_bars():
+    text = TEXT.replace("spread: 0.8 pips", "intrabar: finer, spread: 0.8 pips")
+    finer = quarters("EURUSD", 4)
+
+    found = sp.walk_forward(
+        read_strategy(text, registry=sp.registry()),
+        sp.resample(finer, "1h"),
+        space={"stop": [1.0, 2.0]},
+        n_windows=2,
+        finer=finer,
+        progress=False,
+    )
+
+    assert [list(run.provenance["finer"]) for run in found.runs] == [["EURUSD"]] * 2

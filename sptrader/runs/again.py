@@ -34,8 +34,8 @@ class Writes(Protocol):
         """Write how an order stands."""
         ...
 
-    def put_report(self, report: Fill | OrderUpdate) -> None:
-        """Write how the order of a report stands after it."""
+    def put_report(self, report: Fill | OrderUpdate) -> bool:
+        """Write how the order of a report stands after it; False for an order that is not here."""
         ...
 
     def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
@@ -70,8 +70,9 @@ class Again:
     ) -> None:
         """It stands in the journal, as it was last."""
 
-    def put_report(self, report: Fill | OrderUpdate) -> None:
+    def put_report(self, report: Fill | OrderUpdate) -> bool:
         """It stands in the journal, as it was last."""
+        return self._step.has_order(report.client_order_id)
 
     def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
         """Put it on the shelf, which was cleared before."""

@@ -86,10 +86,8 @@ class VenueReports:
             self._waiting.append(report)
         if isinstance(report, Fill):
             step.add_fill(report)
-        if not isinstance(report, Matched | NightCharge):
-            if self._journal.symbol_of(report.client_order_id) is None:
-                step.is_first(FOREIGN, report.client_order_id, report.symbol.encode())
-            step.put_report(report)
+        if not isinstance(report, Matched | NightCharge) and not step.put_report(report):
+            step.is_first(FOREIGN, report.client_order_id, report.symbol.encode())
         return True
 
     def adopt(self, reports: Sequence[Fill | OrderUpdate], step: Writes) -> None:

@@ -247,12 +247,12 @@ class Step:
             )
         return False
 
-    def put_report(self, report: Fill | OrderUpdate) -> None:
-        """Write how the order of a report stands after it; nothing for one that is not here or has ended."""
+    def put_report(self, report: Fill | OrderUpdate) -> bool:
+        """Write how the order of a report stands after it, unless it has ended; False for an order that is not here."""
         order_id = report.client_order_id
         row = self._run("SELECT status, filled, body FROM orders WHERE client_order_id = ?", (order_id,)).fetchone()
         if row is None or OrderStatus(row[0]).is_final:
-            return
+            return row is not None
         filled = Decimal(row[1])
         if isinstance(report, Fill):
             filled += report.quantity
@@ -264,6 +264,12 @@ class Step:
             "UPDATE orders SET status = ?, filled = ?, reason = ?, updated_ns = ? WHERE client_order_id = ?",
             (status.value, str(filled), report.reason, report.time, order_id),
         )
+        return True
+
+    def has_order(self, client_order_id: str) -> bool:
+        """Whether an order is here."""
+        found = self._run("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
+        return found is not None
 
     def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
         """Put something on the shelf; False when there is something under its key, which stays."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks import live
+from tests.benchmarks import live, live_memory
 from tests.benchmarks.data import SOURCE, tiled_bars
 from tests.benchmarks.growth import growth, growth_lines
 from tests.benchmarks.kernel import kernel_speeds
@@ -53,6 +53,7 @@ def main() -> None:
         lambda: growth_lines(growth()),
         lambda: lines_of(notebook_speeds()),
         lambda: live.lines_of(live.live_speeds()),
+        lambda: live_memory.lines_of(live_memory.held_over_signals()),
         lambda: page_lines(page_speeds()),
         lambda: soak_lines(soak(chosen.soak)),
     ):

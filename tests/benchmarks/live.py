@@ -67,8 +67,6 @@ class LiveSpeeds:
     sustained_s: float
     lag_s: float  # how long after the last signal its answer came
     most_a_second: float  # signals a second when all are there
-    memory_bytes: tuple[int, int]  # resident, before and after
-    n_messages: int
 
 
 def live_speeds(*, n: int = 2_000, rate: float = 2_000.0, seconds: float = 60.0) -> LiveSpeeds:
@@ -82,19 +80,17 @@ def live_speeds(*, n: int = 2_000, rate: float = 2_000.0, seconds: float = 60.0)
         for synchronous in ("FULL", "NORMAL"):
             client.flushall()
             with _orchestrator(server.url, folder / synchronous, synchronous):
-                hops[synchronous] = _hops(client, n, keys.SIGNALS, keys.orders(PAPER), _signal)
+                hops[synchronous] = _hops(client, n, keys.SIGNALS, keys.orders(PAPER), event)
         client.flushall()
-        with _orchestrator(server.url, folder / "many", "NORMAL") as pid:
-            before = _resident(pid)
+        with _orchestrator(server.url, folder / "many", "NORMAL"):
             lag = _sustained(client, rate, seconds)
             count = int(rate * seconds)
             began = time.perf_counter()
             _add(client, range(count, count + 20_000))
             _wait_for(client, count + 20_000)
             most = 20_000 / (time.perf_counter() - began)
-            after = _resident(pid)
         client.close()
-    return LiveSpeeds(bare, hops["NORMAL"], hops["FULL"], rate, seconds, lag, most, (before, after), count + 20_000)
+    return LiveSpeeds(bare, hops["NORMAL"], hops["FULL"], rate, seconds, lag, most)
 
 
 def lines_of(speeds: LiveSpeeds) -> list[str]:
@@ -105,15 +101,13 @@ def lines_of(speeds: LiveSpeeds) -> list[str]:
         ("signal to order, journal at `NORMAL`", speeds.normal),
         ("signal to order, journal at `FULL` (as with real money)", speeds.full),
     )
-    first, last = (n / 1e6 for n in speeds.memory_bytes)
     return [
         "| over two processes and the server, one at a time | p50 | p99 | p50, ratio |",
         "|---|---:|---:|---:|",
         *(f"| {what} | {_ms(_at(s, 0.5))} | {_ms(_at(s, 0.99))} | {_at(s, 0.5) / bare:.2f} |" for what, s in rows),
         "",
         f"{speeds.rate:,.0f} signals a second for {speeds.sustained_s:g} s: the last order was there {_ms(speeds.lag_s)} after its "
-        f"signal. When all are waiting {speeds.most_a_second:,.0f} a second are answered. Resident memory of the orchestrator "
-        f"before and after {speeds.n_messages:,} signals: {first:.0f} MB, {last:.0f} MB.",
+        f"signal. When all are waiting {speeds.most_a_second:,.0f} a second are answered.",
     ]
 
 
@@ -125,8 +119,8 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:.2f} ms"
 
 
-def _signal(k: int) -> dict[str, bytes]:
-    """The `k`th event: asking for an entry, or taking it back."""
+def event(k: int) -> dict[str, bytes]:
+    """Return the `k`th event: asking for an entry, or taking it back."""
     body = {
         "timestamp": 1_500_000_000_000_000_000 + k,
         "signal_name": "cross",
@@ -154,7 +148,7 @@ def _hops(client: Any, n: int, to: str, back: str, make: Callable[[int], dict[st
 def _add(client: Any, numbers: range) -> None:
     with client.pipeline(transaction=False) as pipe:
         for k in numbers:
-            pipe.xadd(keys.SIGNALS, _signal(k))
+            pipe.xadd(keys.SIGNALS, event(k))
         pipe.execute()
 
 
@@ -181,11 +175,6 @@ def _wait_for(client: Any, count: int) -> None:
             return
         time.sleep(0.002)
     raise AssertionError("the orchestrator fell behind")
-
-
-def _resident(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
 
 
 @contextmanager

@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from sptrader.errors import BrokerError
 from sptrader.execution.record import Record
 from sptrader.execution.resolving import was_filled_by_hand
 from sptrader.model.orders import BrokerAccount, BrokerPosition, Fill, OpenOrder
-from sptrader.model.ports import Broker
 
 Decision = Literal["adopt", "refuse", "halt"]
 _SEVERITY: dict[Decision, int] = {"adopt": 0, "refuse": 1, "halt": 2}
@@ -149,7 +148,31 @@ class Reconciliation:
         return tuple(finding for finding in self.findings if finding.case is not Case.SAME)
 
 
-def gather(broker: Broker, ids: Iterable[str], *, since_ns: int) -> Evidence:
+class Shown(Protocol):
+    """What of a broker is compared with the books."""
+
+    def find_order(self, client_order_id: str) -> OpenOrder | None:
+        """Return all about an order; None when it never came."""
+        ...
+
+    def account_state(self) -> BrokerAccount:
+        """Return whose account this is and what is in it."""
+        ...
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return what is held."""
+        ...
+
+    def open_orders(self) -> list[OpenOrder]:
+        """Return the orders that have not ended."""
+        ...
+
+    def fills(self, *, since_ns: int) -> list[Fill]:
+        """Return every fill at or after `since_ns`."""
+        ...
+
+
+def gather(broker: Shown, ids: Iterable[str], *, since_ns: int) -> Evidence:
     """Ask the broker for all its evidence; raises as the broker does, for without an answer nothing is known."""
     history = {order_id: found for order_id in ids if (found := broker.find_order(order_id)) is not None}
     return Evidence(

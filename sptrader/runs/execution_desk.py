@@ -19,6 +19,7 @@ from sptrader.execution.kill import Latched
 from sptrader.execution.paper import PaperBroker
 from sptrader.execution.reconcile import Evidence, gather
 from sptrader.execution.safety import Market, Trading
+from sptrader.execution.told import Told
 from sptrader.model.instrument import Instrument
 from sptrader.model.messages import Command, EvidenceRequest
 from sptrader.model.orders import (
@@ -142,7 +143,10 @@ class ExecutionDesk:
 
     def evidence(self, ids: Iterable[str], *, since_ns: int = 0) -> Evidence | None:
         """Return what the broker shows, and its history of the orders `ids`; None before the first bar."""
-        return None if self.desk is None else gather(self.desk.broker, ids, since_ns=since_ns)
+        if self.desk is None:
+            return None
+        broker = self.desk.broker  # of a paper one's reports that are late nobody knows yet
+        return gather(Told(broker) if isinstance(broker, PaperBroker) else broker, ids, since_ns=since_ns)
 
     def _answer(self, asked: EvidenceRequest, step: Step) -> None:
         """Tell what the broker shows, behind all reports that were told before; an account before its first bar is empty."""

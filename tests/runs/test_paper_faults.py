@@ -5,8 +5,9 @@ Thirty seeds here; a thousand with SPTRADER_FAULTS=1.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from random import Random
@@ -18,9 +19,10 @@ from sptrader.errors import RunError
 from sptrader.execution.faults import Faults
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
-from sptrader.runs.live import live_run
+from sptrader.runs.live import live_run, make_parts
 from sptrader.runs.orchestrator_desk import JOURNAL
 from sptrader.streams.journal_reader import JournalReader
+from sptrader.streams.memory import MemoryStreams
 from tests.runs.faulty import Together, setting, together
 
 N_SEEDS = 1_000 if os.environ.get("SPTRADER_FAULTS") else 30
@@ -135,3 +137,68 @@ def test_fills_that_bars_do_not_allow_are_a_warning_of_the_run_that_a_faulty_ses
     assert any("these bars do not allow" in one for one in run.warnings)
     again = sp.load_run(run.save(tmp_path / "runs"))
     assert (again.audit, again.warnings) == (run.audit, run.warnings)
+
+
+class Died(BaseException):
+    """The process ended here."""
+
+
+class Deadly(MemoryStreams):
+    """Streams whose sender dies before what its journal holds is sent, and the next time right after."""
+
+    is_armed = False
+    n_deaths = 0
+
+    def add_many(
+        self, entries: Sequence[tuple[str, Mapping[str, bytes | str]]], *, most: int | None = None
+    ) -> list[str]:
+        if not self.is_armed:
+            return super().add_many(entries, most=most)
+        self.is_armed = False
+        self.n_deaths += 1
+        if self.n_deaths % 2 == 0:
+            super().add_many(entries, most=most)
+        raise Died
+
+
+@pytest.mark.parametrize("seed", range(1_000, 1_000 + N_SEEDS // 15))
+@pytest.mark.parametrize("is_killed_inside", [False, True])
+def test_killed_at_every_step_a_session_with_faults_is_the_undisturbed_one(
+    is_killed_inside: bool, seed: int, tmp_path: Path
+) -> None:
+    live, frames = setting(tmp_path, 40)
+    faults = Faults(
+        seed=seed, latency_bars=1, partial_rate=0.5, lost_rate=0.2, duplicate_rate=0.3, delay_rate=0.5, delay_bars=2
+    )
+    whole = together(live, frames, tmp_path / "whole", faults=faults)
+    whole.run()
+
+    streams = Deadly()
+    cut = together(live, frames, tmp_path / "cut", faults=faults, streams=streams)
+    n_kills = 0
+    while not (cut.orchestrator.is_over and cut.execution.is_over):
+        for part in (cut.feed, cut.worker):
+            part.step(0)  # type: ignore[attr-defined]
+        for role in ("execution", "orchestrator"):
+            part, streams.is_armed = getattr(cut, role), is_killed_inside
+            try:
+                is_killed = part.step(0) and not is_killed_inside
+            except Died:
+                is_killed = True
+            streams.is_armed = False
+            if is_killed:
+                n_kills += 1
+                part.close()
+                setattr(cut, role, make_parts([role], streams, live, cut.folder, faults=faults)[0])
+
+    assert n_kills > 50
+    made, expected = (one.orchestrator.session for one in (cut, whole))
+    assert made.state.tobytes() == expected.state.tobytes()
+    for mine, other in zip(made.outcome().books, expected.outcome().books, strict=True):
+        assert mine.tobytes() == other.tobytes()
+    assert assert_agreed(cut) == assert_agreed(whole) > 1
+    with JournalReader(cut.folder / JOURNAL) as journal:
+        found = [json.loads(one.body) for one in journal.decisions()]
+    assert [one["case"] for one in found if one.get("what") == "reconciliation" and one["case"] != "same"] == []
+    for one in (cut, whole):
+        one.close()

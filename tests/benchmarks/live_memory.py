@@ -103,7 +103,7 @@ def lines_of(found: Sequence[Held], what: str = "signals, each an order or the c
     """Return the results as Markdown."""
     first, last = found[0], found[-1]
     rows = [(role, [one.resident[role] for one in found]) for role in first.resident]
-    rows.append(("server, its data", [one.server_data for one in found]))
+    rows.append(("server, its data; it keeps the last 100,000 signals", [one.server_data for one in found]))
     rows += [(f"{name} on disk", [one.on_disk[name] for one in found]) for name in first.on_disk]
     return [
         f"| memory by process, MB | {' | '.join(f'after {one.n:,}' for one in found)} | more by |",

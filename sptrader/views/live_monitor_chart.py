@@ -77,9 +77,7 @@ def standing(follower: Follower) -> dict[str, Any]:
     if not told:
         light, text = "off", follower.problem or f"no session of account {follower.account} has spoken yet"
     else:
-        name = (
-            f"{told['mode']} {told['account']}: {told['strategy']} on {', '.join(told['symbols'])} {told['timeframe']}"
-        )
+        name = f"{session_word(told['mode'], told['account'])}: {told['strategy']} on {', '.join(told['symbols'])} {told['timeframe']}"
         if told["is_over"]:
             light, text = "off", f"{name}, its bars have ended"
         elif not follower.is_connected:
@@ -89,6 +87,11 @@ def standing(follower: Follower) -> dict[str, Any]:
         else:
             light, text = "on", f"{name}, {trading_word(told)}"
     return {"light": light, "text": text, "age": None if age is None else round(age, 1)}
+
+
+def session_word(mode: str, account: str) -> str:
+    """Return a session's mode and account, once where they are the same word."""
+    return mode if mode == account else f"{mode} {account}"
 
 
 def trading_word(told: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def fills_table(seen: Seen, *, most: int = SHOWN) -> pd.DataFrame:
             one.side,
             float(one.quantity),
             float(one.price),
-            one.fee,
+            round(one.fee, 2),
             one.leg,
             _words(one.reason),
         )

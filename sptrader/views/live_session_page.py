@@ -12,7 +12,7 @@ from sptrader.strategy.strategy import Strategy
 from sptrader.views.desk import Desk
 from sptrader.views.header import Header
 from sptrader.views.live_feed import LiveFeed
-from sptrader.views.live_monitor_chart import LATE_S, trading_word
+from sptrader.views.live_monitor_chart import LATE_S, session_word, trading_word
 from sptrader.views.live_session import LiveSession, account_of, not_available
 from sptrader.views.live_session_account import LiveOrders
 from sptrader.views.live_session_controls import SessionControls
@@ -140,7 +140,7 @@ class LivePage:
         request, told, age = self.session.request, follower.seen.snapshot, follower.age_s
         if request is None:
             return
-        name = f"{request.mode} {request.account}"
+        name = session_word(request.mode, request.account)
         if age is None:
             self._say("late", f"{name}: starting")
         elif age > LATE_S or not follower.is_connected:

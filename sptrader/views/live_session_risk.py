@@ -17,7 +17,7 @@ from sptrader.views.chart import Chart
 from sptrader.views.desk import Desk
 from sptrader.views.live_session_controls import SessionControls
 from sptrader.views.live_table import Table
-from sptrader.views.look import button, classed, column, html, row, show, subheading
+from sptrader.views.look import button, column, html, row, show, subheading
 from sptrader.views.risk import alerts_html, tone_of, use_html
 
 TOGETHER = 500  # bars whose returns are correlated
@@ -65,8 +65,6 @@ class LiveRisk:
         yes, no = button("Yes, change it", self._agreed), button("No", lambda: show(self._confirm, False))
         self._confirm = row(self._question, yes, no, classes=["sp-confirm"])
         show(self._confirm, False)
-        held = column(html(subheading("Exposure by instrument")), self._instruments.view)
-        owed = column(html(subheading("Exposure by currency, net")), self._currencies.view)
         self.view = column(
             html(subheading("Limits and what is used of them now")),
             self._uses,
@@ -74,7 +72,10 @@ class LiveRisk:
             row(self._name, self._value, self._unit, self._change, classes=["sp-tools"]),
             self._confirm,
             self._total,
-            classed(widgets.Box([held, owed]), "sp-two"),
+            html(subheading("Exposure by instrument")),
+            self._instruments.view,
+            html(subheading("Exposure by currency, net")),
+            self._currencies.view,
             self._together,
         )
 

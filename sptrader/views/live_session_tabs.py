@@ -117,6 +117,7 @@ class LiveFlow:
         self._desk = desk
         self._totals = (-1, -1, -1)
         self._sankey = Chart(label="from signals to fills, of the running session")
+        show(self._sankey, False)
         self._why = classed(html(), "sp-explain")
         self._decisions = Table(
             "no decision yet",
@@ -145,6 +146,7 @@ class LiveFlow:
         flow = live_flow(seen)
         if flow.paths:
             self._sankey.show(flow_figure(flow))
+            show(self._sankey, True)
 
     def _explain(self, at: int) -> None:
         picked = self._decisions.row(at)

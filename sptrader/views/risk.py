@@ -65,14 +65,14 @@ def use_html(use: LimitUse) -> str:
     share, tone = use.share, tone_of(use)
     word = {"hit": " · bound" if use.bound else " · reached", "near": " · near"}.get(tone, "")
     word = " · full" if tone == "near" and share >= 1.0 else word
-    limit = "no limit" if math.isinf(use.limit) else f"of {_amount(use, use.limit)}"
+    limit = ", no limit" if math.isinf(use.limit) else f" of {_amount(use, use.limit)}"
     word += f" {use.bound:,} times" if use.bound else ""
     width = 0.0 if math.isnan(share) else min(100.0, 100.0 * share)
     when = "" if use.at is None else f" on {use.at:%Y-%m-%d %H:%M}"
     return (
         f'<span title="{escape(use.meaning)}">{escape(use.name.replace("_", " "))}</span>'
         f'<div class="sp-bar {tone}" title="{escape(use.meaning)}{when}"><i style="width:{width:.1f}%"></i></div>'
-        f'<span class="sp-small">{_amount(use, use.used)} {limit}{word}</span>'
+        f'<span class="sp-small">{_amount(use, use.used)}{limit}{word}</span>'
     )
 
 

@@ -20,6 +20,7 @@ class StrategyList:
     def __init__(self, chosen: Callable[[str], object]) -> None:
         self._chosen = chosen
         self._paths: dict[str, Path] = {}
+        self._name, self._is_narrowing = "", False
         self._filter = widgets.Text(placeholder="filter strategies", continuous_update=True)
         self._list = widgets.Select(options=[], rows=5)
         self._card = html()
@@ -31,27 +32,28 @@ class StrategyList:
     @property
     def path(self) -> str:
         """The file of the chosen strategy; empty without one."""
-        found = self._paths.get(self._list.value or "")
+        found = self._paths.get(self._name)
         return "" if found is None else str(found)
 
     def refresh(self) -> None:
         """Look for strategy files again and choose again what was chosen."""
-        before = self._list.value
         found = {path.stem: path for path in (*strategy_files(shipped_folder()), *strategy_files())}
         self._paths = dict(sorted(found.items()))
         self._narrow()
-        if before is not None and before == self._list.value:
+        if self.path:
             self._chosen(self.path)
 
     def choose(self, name: str | None) -> None:
         """Choose a strategy by its file's name, or by a path outside the known folders; the first one for None."""
         if name is None:
-            self._list.value = next(iter(self._paths), None)
+            self._list.value = next(iter(self._list.options), None)
             return
         path = Path(name)
         if path.stem not in self._paths or path.suffix:
             self._paths = {**self._paths, path.stem: path}
             self._narrow()
+        if path.stem not in self._list.options:
+            self._filter.value = ""
         self._list.value = path.stem
 
     def show(self, strategy: Strategy) -> None:
@@ -71,13 +73,17 @@ class StrategyList:
         self._card.value = f'<div class="sp-problem" role="alert">{faults}</div>'
 
     def _narrow(self, _: object = None) -> None:
+        """List what the filter lets through; what was chosen stays chosen, also where it is not listed."""
         wanted = self._filter.value.strip().lower()
         names = [name for name in self._paths if wanted in name.lower()]
-        before = self._list.value
-        self._list.options = names
-        if before in names:
-            self._list.value = before
+        self._is_narrowing = True
+        try:
+            self._list.options = names
+            self._list.value = self._name if self._name in names else None
+        finally:
+            self._is_narrowing = False
 
     def _picked(self, _: object) -> None:
-        if self.path:
+        if self._list.value is not None and not self._is_narrowing:
+            self._name = self._list.value
             self._chosen(self.path)

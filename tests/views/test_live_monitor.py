@@ -168,7 +168,7 @@ def test_the_light_says_that_the_bars_have_ended(follower):
     told = standing(follower)
 
     assert told["light"] == "off"
-    assert told["text"] == "paper paper: ma_crossover on EURUSD 1h, its bars have ended"
+    assert told["text"] == "paper: ma_crossover on EURUSD 1h, its bars have ended"
 
 
 def test_decisions_are_those_of_the_session(traded, follower):

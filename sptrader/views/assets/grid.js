@@ -69,7 +69,7 @@ function render({ model, el }) {
       });
     }
     note.textContent = rows.length === 0 ? model.get("empty")
-      : (total > rows.length ? `the last ${rows.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows` : `${shown.length.toLocaleString("en")} rows`);
+      : (total > rows.length ? `the last ${rows.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows` : `${shown.length.toLocaleString("en")} ${shown.length === 1 ? "row" : "rows"}`);
     find.style.display = rows.length > 8 ? "" : "none";
     scroll.style.display = rows.length ? "" : "none";
     scroll.replaceChildren(table);

@@ -217,11 +217,8 @@ class FaultySession:
         return self.said()[-3000:]
 
 
-def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_lost: bool = False) -> None:
-    """What a session left is what an undisturbed one leaves, in its tables, its journals and on its streams.
-
-    `has_lost` is of one whose server forgot: there is less on its streams than was read.
-    """
+def assert_same_run(session: FaultySession, expected: Undisturbed) -> dict[str, int]:
+    """The run that a session left is that of an undisturbed one, byte for byte; return what the orchestrator counted."""
     found: Undisturbed = pd.read_pickle(session.folder / "left.pickle")
     for name in TABLES:
         pd.testing.assert_frame_equal(found.tables[name], expected.tables[name], check_exact=True, obj=name)
@@ -229,6 +226,15 @@ def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_los
     counters = json.loads((session.folder / "counters.json").read_text())
     assert counters["read"] == sum(counters[name] for name in ("acted", "ignored", "refused", "dead"))
     assert counters["acted"] == found.acted == expected.acted
+    return counters
+
+
+def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_lost: bool = False) -> None:
+    """What a session left is what an undisturbed one leaves, in its tables, its journals and on its streams.
+
+    `has_lost` is of one whose server forgot: there is less on its streams than was read.
+    """
+    counters = assert_same_run(session, expected)
     streams = RedisStreams(session.server.url)
     try:
         assert_once(session, streams, expected)

@@ -14,7 +14,7 @@ test: $(READY)
 
 # The crashes, schedules and hostile messages of `test` are a sample; this is all of them, for some minutes.
 test-faults: $(READY)
-	SPTRADER_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults tests/execution tests/streams tests/runs tests/parity
+	SPTRADER_FAULTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(shell grep -rl SPTRADER_FAULTS --include='test_*.py' tests)
 
 check: $(READY)
 	$(BIN)/ruff check

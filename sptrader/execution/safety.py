@@ -120,6 +120,11 @@ class Verdict(NamedTuple):
     memory: Memory
 
 
+def refusal_sentence(reason: str) -> str:
+    """Return why an order was refused: a check's code with what it means, else the broker's own words."""
+    return f"{reason}: {Check(reason).sentence}" if reason in {check.value for check in Check} else reason
+
+
 def memory_of(records: Iterable[Record]) -> Memory:
     """Return what the checks remember of the orders of a journal, oldest first: after a restart they bind as before it.
 

@@ -20,6 +20,7 @@ import msgspec
 from sptrader.clock import LiveClock, ReplayClock
 from sptrader.errors import RunError, StreamError
 from sptrader.execution.reconcile import Policy
+from sptrader.execution.safety import refusal_sentence
 from sptrader.kernel.state import HALTED
 from sptrader.model.messages import (
     Answered,
@@ -31,7 +32,18 @@ from sptrader.model.messages import (
     PriceUpdate,
     Reconciled,
 )
-from sptrader.model.orders import Cancel, Decided, Fill, Instruction, Matched, NightCharge, Order, OrderUpdate, Report
+from sptrader.model.orders import (
+    Cancel,
+    Decided,
+    Fill,
+    Instruction,
+    Matched,
+    NightCharge,
+    Order,
+    OrderStatus,
+    OrderUpdate,
+    Report,
+)
 from sptrader.model.ports import Entry, Streams
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
@@ -297,7 +309,10 @@ class OrchestratorDesk:
         elif isinstance(message, Answered):
             self._note_answer(message, step)
         elif isinstance(message, Report):
-            self._reports.take(message, step, last_ns=self.session.last_ns)
+            is_new = self._reports.take(message, step, last_ns=self.session.last_ns)
+            if is_new and isinstance(message, OrderUpdate) and message.status is OrderStatus.REJECTED:
+                why = f"order {message.client_order_id}: {refusal_sentence(message.reason)}"
+                self._answered(Answer("refused", why), "order refused", message.symbol, step)
         elif isinstance(message, EvidenceRequest):
             self._fold_request(message, step)
         elif isinstance(message, Reconciled):

@@ -142,3 +142,29 @@ def test_the_duplicate_guard_remembers_over_a_crash(session: Session) -> None:
     session.clock.advance_to(now_ns + 9_000_000_000)
     assert session.send(order("d2", "buy", 1000, **limit)) == [("rejected", "duplicate_order")]
     assert session.send(order("d3", "buy", 999, **limit)) == [("accepted", "")]
+
+
+@pytest.mark.parametrize(
+    ("limits", "fields", "code"),
+    [
+        # a price near 1.06: 1,000 units are 1,060 USD
+        (Limits(1_000.0, None, None, None, None), {}, "order_notional"),
+        (Limits(None, 0.01, None, None, None), {"type": "limit", "limit_price": "0.5"}, "price_collar"),
+        (Limits(None, None, None, 1, None), {}, "orders_per_minute"),
+        (Limits(None, None, None, None, 10.0), {}, "duplicate_order"),
+    ],
+)
+def test_each_check_keeps_an_order_from_the_broker(
+    limits: Limits, fields: dict[str, str], code: str, session: Session
+) -> None:
+    session.run(lambda: session.orchestrator.is_over)
+    session.limits = OrderLimits(limits)
+    session.restart()
+    session.clock.advance_to(session.clock.now_ns() + 120_000_000_000)
+    first = session.send(order("c1", "buy", 900, type="limit", limit_price="1.05"))
+    if code in ("orders_per_minute", "duplicate_order"):  # a second one is too much
+        assert first == [("accepted", "")]
+    assert session.send(order("c2", "buy", 900 if code == "duplicate_order" else 1000, **fields)) == [
+        ("rejected", code)
+    ]
+    assert "c2" not in session.exchange.sent

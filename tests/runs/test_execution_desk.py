@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +10,11 @@ import pandas as pd
 from sptrader.execution.faults import Faults
 from sptrader.execution.safety import Limits
 from sptrader.model.orders import Cancel, Fill, Order, OrderStatus, OrderUpdate
+from sptrader.runs.orchestrator_desk import JOURNAL
 from sptrader.runs.order_limits import OrderLimits
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, encode
+from sptrader.streams.journal_reader import JournalReader
 from tests.runs.faulty import Together, setting, together
 
 
@@ -53,6 +56,14 @@ def test_an_entry_over_the_largest_notional_is_refused_by_its_code_and_the_sessi
     assert [(one.client_order_id, one.reason) for one in refused(desk)] == [
         (one.client_order_id, "order_notional") for one in entries
     ]
+    with JournalReader(desk.folder / JOURNAL) as journal:
+        rows = [json.loads(one.body) for one in journal.decisions()]
+        kept = {one.order.client_order_id: (one.status, one.reason) for one in journal.orders()}
+    assert [one["why"] for one in rows if one.get("what") == "order refused"] == [
+        f"order {one.client_order_id}: order_notional: the order's notional was above the largest allowed"
+        for one in entries
+    ]
+    assert {kept[one.client_order_id] for one in entries} == {(OrderStatus.REJECTED, "order_notional")}
     assert desk.execution.counters["refused"] == len(entries)
     assert desk.orchestrator.session.pages.n_fills == 0
     assert desk.orchestrator.session.writer.entries == {}

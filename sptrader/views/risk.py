@@ -124,17 +124,19 @@ def currency_notional(run: Run, held: pd.DataFrame) -> pd.DataFrame:
 def _more_uses(run: Run, net: pd.DataFrame) -> list[LimitUse]:
     """The limits of what instruments have in common: exposure in one currency at the marks, and correlation."""
     marks = run.equity["equity"].to_numpy(np.float64)
-    share = (net.abs().max(axis=1) / np.where(marks > 0.0, marks, np.nan)).fillna(0.0)
-    most = None if net.shape[1] == 0 or share.max() <= 0.0 else share.idxmax()
-    used = 0.0 if most is None else float(share.max())
+    used, most = 0.0, None
+    if net.shape[1] > 0 and len(net) > 0:
+        share = np.nan_to_num(net.abs().to_numpy().max(axis=1) / np.where(marks > 0.0, marks, np.nan))
+        at = int(share.argmax())
+        used, most = float(share[at]), net.index[at] if share[at] > 0.0 else None
     limits = run.limits
     found = [("currency_exposure", "net exposure in one currency, of equity", used, most)]
     found += (
         [("correlation_limit", "correlation with what is held", np.nan, None)] if "correlation_limit" in limits else []
     )
     return [
-        LimitUse(name, meaning, "fraction", value, limits.get(name, np.inf), at, times_bound(run, name))
-        for name, meaning, value, at in found
+        LimitUse(name, meaning, "fraction", value, limits.get(name, np.inf), when, times_bound(run, name))
+        for name, meaning, value, when in found
     ]
 
 

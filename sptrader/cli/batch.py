@@ -50,12 +50,13 @@ def batch(
         disable=as_json,
     )
     with shown:
-        task = shown.add_task("notebooks", total=None)
+        task = shown.add_task("notebooks", total=None, visible=False)  # until the input is known to be right
 
         def told(progress: Progress) -> None:
             failed = f", {progress.n_failed} failed" if progress.n_failed else ""
             kept = f", {progress.n_kept} kept" if progress.n_kept else ""
-            shown.update(task, completed=progress.n_done, total=progress.n_all, description=f"notebooks{kept}{failed}")
+            text = f"notebooks{kept}{failed}"
+            shown.update(task, completed=progress.n_done, total=progress.n_all, description=text, visible=True)
 
         made = run_batch(
             notebook,

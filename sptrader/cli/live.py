@@ -105,45 +105,52 @@ def live(
     """Trade STRATEGY on paper over replayed bars, or over those that a feed publishes on the same server."""
     log_to_stderr(is_json=log_json)
     loaded = load_strategy(strategy)
-    chosen = mode or loaded.live.mode
-    if chosen not in MODES:
-        raise RunError(f"--mode was '{chosen}'; allowed are {', '.join(MODES)}.", key="mode", value=chosen)
+    of_replay = bool(basis or end or fills or faults)
+    chosen = _mode_of(loaded, mode, arm=arm, part=part, is_replayed=bool(replay), of_replay=of_replay)
     policy = policy_of(on_difference, cases_of(reconcile or []))
     if chosen == "paper" and policy != Policy():  # with real money it stands among the terms
         _say([f"{name:24} {value}" for name, value in policy_words(policy).items()])
-    if chosen == "paper" and arm is not None:
-        raise RunError("--arm is for --mode live; paper trades no real money.", key="arm", value=arm)
-    if replay:
-        if chosen == "live":
-            raise RunError("--replay is for --mode paper; real money is not traded on old bars.", key="replay")
-        if part != "all":
-            raise RunError(
-                "--part follows a feed; publish the bars with `sptrader feed` instead of --replay.", key="part"
-            )
-        ticks = ticks_of(replay, symbol) if are_ticks(replay) else None
-        bars = _bars(loaded, replay, symbol, timeframe, basis) if ticks is None else None
-        _replay(
-            bars or bars_of_ticks(ticks or {}, timeframe or loaded.market.timeframe or "", basis=basis or "bid"),
-            loaded,
-            options={"cash": cash, "currency": currency, "start": start, "end": end, "params": parameters(param or [])},
-            session={
-                "speed": speed, "account": account or loaded.live.account or PAPER, "max_age_s": max_age,
-                "redis_url": redis_url, "folder": folder, "adopt": adopt, "ticks": ticks, "fills": fills,
-                "faults": faults_of(faults or []), "policy": policy,
-            },
-            out=out,
-            as_json=as_json,
+    if not replay:
+        follow(
+            loaded, part=part, mode=chosen, symbol=symbol, timeframe=timeframe, start=start, param=param, cash=cash,
+            currency=currency, account=account, max_age=max_age, redis_url=redis_url, folder=folder, adopt=adopt, wait=wait,
+            arm=arm, out=out, as_json=as_json, policy=policy,
         )  # fmt: skip
         return
-    if basis or end or fills or faults:
+    ticks = ticks_of(replay, symbol) if are_ticks(replay) else None
+    bars = _bars(loaded, replay, symbol, timeframe, basis) if ticks is None else None
+    _replay(
+        bars or bars_of_ticks(ticks or {}, timeframe or loaded.market.timeframe or "", basis=basis or "bid"),
+        loaded,
+        options={"cash": cash, "currency": currency, "start": start, "end": end, "params": parameters(param or [])},
+        session={
+            "speed": speed, "account": account or loaded.live.account or PAPER, "max_age_s": max_age,
+            "redis_url": redis_url, "folder": folder, "adopt": adopt, "ticks": ticks, "fills": fills,
+            "faults": faults_of(faults or []), "policy": policy,
+        },
+        out=out,
+        as_json=as_json,
+    )  # fmt: skip
+
+
+def _mode_of(
+    strategy: Strategy, mode: str | None, *, arm: str | None, part: str, is_replayed: bool, of_replay: bool
+) -> str:
+    """The mode that is asked for; raise `RunError` for one that is not there, and for options that do not go with it."""
+    chosen = mode or strategy.live.mode
+    if chosen not in MODES:
+        raise RunError(f"--mode was '{chosen}'; allowed are {', '.join(MODES)}.", key="mode", value=chosen)
+    if chosen == "paper" and arm is not None:
+        raise RunError("--arm is for --mode live; paper trades no real money.", key="arm", value=arm)
+    if is_replayed and chosen == "live":
+        raise RunError("--replay is for --mode paper; real money is not traded on old bars.", key="replay")
+    if is_replayed and part != "all":
+        raise RunError("--part follows a feed; publish the bars with `sptrader feed` instead of --replay.", key="part")
+    if of_replay and not is_replayed:
         raise RunError(
             "--basis, --end, --fills and --faults are of what is replayed; give them with --replay.", key="replay"
         )
-    follow(
-        loaded, part=part, mode=chosen, symbol=symbol, timeframe=timeframe, start=start, param=param, cash=cash,
-        currency=currency, account=account, max_age=max_age, redis_url=redis_url, folder=folder, adopt=adopt, wait=wait,
-        arm=arm, out=out, as_json=as_json, policy=policy,
-    )  # fmt: skip
+    return chosen
 
 
 def execute(

@@ -163,7 +163,8 @@ def _straightness(returns: SessionReturns) -> float:
 
 
 def _overfit(returns: SessionReturns, trials: Trials | None) -> Iterator[Finding]:
-    if trials is None or trials.n_trials < 2 or len(returns) < 2:
+    """Whether trying explains the result; a loss needs no explanation of how it came to look good."""
+    if trials is None or trials.n_trials < 2 or len(returns) < 2 or not ratios.sharpe(returns.returns, 1) > 0.0:
         return
     daily = returns.returns
     variance = 1.0 / len(daily) if trials.sharpe_variance is None else trials.sharpe_variance

@@ -133,6 +133,12 @@ def test_best_of_many_trials_is_deflated():
     assert float(finding.figure.split()[3].rstrip(",")) < 0.5
 
 
+def test_a_loss_needs_no_trials_to_be_explained():
+    losing = returns_of(np.where(np.arange(100) % 2 == 0, 0.008, -0.012))
+
+    assert "overfit" not in found(session_returns=losing, trials=Trials(1000, 0.01))
+
+
 def test_findings_come_gravest_first():
     codes = found(look_ahead=("x",), warnings=("spread: modelled.", "a note"), trades=trades_of(pnl=[5.0] * 3))
 

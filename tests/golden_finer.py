@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from tests.golden_form import LONG, SHORT, Golden, flat, one
+from tests.golden_form import BRACKET, LIMIT, LONG, SHORT, STOP, Golden, flat, one
 from tests.reference_data import Inner, Prices, RefSignals
 
-_BRACKET = {"stop_kind": "price", "target_kind": "price", "intrabar": "finer"}
+_BRACKET = {**BRACKET, "intrabar": "finer"}
 _OPEN = replace(LONG, stop=1.0, target=2.0)  # bought at 100.00: 99.00 and 102.00
-_LIMIT = RefSignals(enter_long=True, order_price=(99.0, 99.0), stop=0.5, target=1.0)  # 98.50 and 100.00
-_STOP = RefSignals(enter_long=True, order_price=(101.0, 99.0), stop=1.0, target=5.0)  # 100.00 and 106.00
 _BOTH = (100.0, 102.5, 98.5, 101.0)  # reaches both levels of _OPEN
 _LIMITED = {**_BRACKET, "order_kind": "limit"}
 _STOPPED = {**_BRACKET, "order_kind": "stop"}
@@ -155,7 +153,7 @@ _INSIDE = [
         name="finer: a target before a limit entry does not count",
         case=one(
             [flat(100.0), _UP_THEN_IN, flat(99.5)],
-            {0: _LIMIT},
+            {0: LIMIT},
             **_LIMITED,
             facts={1: _inner((99.8, 100.2, 99.6, 99.7), (99.7, 99.8, 98.9, 99.2), (99.2, 99.6, 99.1, 99.5))},
         ),
@@ -167,7 +165,7 @@ _INSIDE = [
         name="finer: after an entry, what a bar decides alone is not asked",
         case=one(
             [flat(100.0), (99.8, 99.9, 98.9, 99.2), flat(99.2)],
-            {0: _LIMIT},
+            {0: LIMIT},
             **_LIMITED,
             facts={1: _inner((99.8, 99.9, 99.6, 99.7), (99.7, 99.8, 98.9, 99.2), (99.2, 100.2, 99.1, 99.2))},
         ),
@@ -177,7 +175,7 @@ _INSIDE = [
         name="finer: a target after a limit entry does",
         case=one(
             [flat(100.0), _UP_THEN_IN, flat(99.5)],
-            {0: _LIMIT},
+            {0: LIMIT},
             **_LIMITED,
             facts={1: _inner((99.8, 99.8, 99.6, 99.7), (99.7, 99.8, 98.9, 99.2), (99.2, 100.2, 99.1, 99.5))},
         ),
@@ -189,7 +187,7 @@ _INSIDE = [
         name="finer: a fill after something undecided is ambiguous",
         case=one(
             [flat(100.0), _UP_THEN_IN, flat(99.5)],
-            {0: _LIMIT},
+            {0: LIMIT},
             **_LIMITED,
             facts={1: _inner((99.8, 99.8, 99.6, 99.7), (99.7, 100.1, 98.9, 99.6), (99.6, 100.2, 99.5, 99.5))},
         ),
@@ -200,7 +198,7 @@ _INSIDE = [
         name="finer: where nothing follows it, the entry is ambiguous",
         case=one(
             [flat(100.0), _UP_THEN_IN, flat(99.5)],
-            {0: _LIMIT},
+            {0: LIMIT},
             **_LIMITED,
             facts={1: _inner((99.8, 99.8, 99.6, 99.7), (99.7, 100.2, 98.9, 99.6), (99.6, 99.7, 99.5, 99.5))},
         ),
@@ -211,7 +209,7 @@ _INSIDE = [
         name="finer: a stop before a stop entry does not count",
         case=one(
             [flat(100.0), _DOWN_THEN_IN, flat(101.2)],
-            {0: _STOP},
+            {0: STOP},
             **_STOPPED,
             facts={1: _inner((100.0, 100.5, 99.8, 100.4), (100.4, 101.4, 100.3, 101.2))},
         ),
@@ -223,7 +221,7 @@ _INSIDE = [
         name="finer: a stop entry and its stop in one finer bar are ambiguous",
         case=one(
             [flat(100.0), _DOWN_THEN_IN, flat(101.2)],
-            {0: _STOP},
+            {0: STOP},
             **_STOPPED,
             facts={1: _inner((100.0, 100.5, 100.0, 100.4), (100.4, 101.4, 99.8, 101.2))},
         ),
@@ -235,7 +233,7 @@ _INSIDE = [
         name="finer: a finer bar that opens through the entry is all after it",
         case=one(
             [flat(100.0), _DOWN_THEN_IN, flat(101.2)],
-            {0: _STOP},
+            {0: STOP},
             **_STOPPED,
             facts={1: _inner((100.0, 100.5, 100.0, 100.4), (101.3, 101.4, 99.8, 100.6), (100.6, 101.2, 100.5, 101.2))},
         ),
@@ -247,7 +245,7 @@ _INSIDE = [
         name="finer: an entry that no finer bar has is the whole bar's",
         case=one(
             [flat(100.0), _DOWN_THEN_IN, flat(101.2)],
-            {0: _STOP},
+            {0: STOP},
             **_STOPPED,
             facts={1: _inner((100.0, 100.5, 99.8, 100.4))},
         ),

@@ -14,6 +14,10 @@ USDJPY = RefInstrument("USDJPY", price_step=0.001, margin_rate=1 / 30, conversio
 EURGBP = RefInstrument("EURGBP", margin_rate=1 / 30, conversion="pair")
 LONG, SHORT = RefSignals(enter_long=True), RefSignals(enter_short=True)
 LEAVE = RefSignals(leave_long=True, leave_short=True)
+BRACKET = {"stop_kind": "price", "target_kind": "price"}
+# From a close of 100: an entry 1.00 below it with stop 98.50 and target 100.00, and one 1.00 above it with 100.00 and 106.00.
+LIMIT = RefSignals(enter_long=True, order_price=(99.0, 99.0), stop=0.5, target=1.0)
+STOP = RefSignals(enter_long=True, order_price=(101.0, 99.0), stop=1.0, target=5.0)
 
 Fill = tuple[int, str, str, str, bool]  # row, signed quantity, price, reason, ambiguous
 Trade = tuple[str, int, int, str, str]  # side, entry row, exit row, pnl, exit reason

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.golden_form import ACME, LEAVE, LONG, SHORT, Golden, bar, flat, no_bar, one
+from tests.golden_form import ACME, BRACKET, LEAVE, LIMIT, LONG, SHORT, STOP, Golden, bar, flat, no_bar, one
 from tests.reference_data import RefCase, RefRules, RefSignals
 
-BRACKET = {"stop_kind": "price", "target_kind": "price"}
 ENTER = RefSignals(enter_long=True, stop=1.0, target=2.0)  # stop 1.00 below the fill, target 2.00 above
 QUIET = (100.0, 100.5, 99.5, 100.2)
 
 # Bought at the open of row 1 = 100.00: stop 99.00, target 102.00. Row 2 reaches both.
 _BOTH = [QUIET, QUIET, (100.2, 102.5, 98.8, 101.0), flat(101.0)]
 
-# A limit 1.00 below the close 100 with stop 0.50 and target 1.00.
-_LIMIT = RefSignals(enter_long=True, order_price=(99.0, 99.0), stop=0.5, target=1.0)
 _LIMIT_RULES = {**BRACKET, "order_kind": "limit"}
 # Row 1 trades down to 98.90 (fill 99.00, stop 98.50 not reached) and its high 100.50 is above the target 100.00, but
 # whether before or after the fill nobody knows; the close 99.50 is below it. Row 2 reaches 100.00.
 _LIMIT_ROWS = [flat(100.0), (100.0, 100.5, 98.9, 99.5), (99.6, 100.2, 99.4, 100.0), flat(100.0)]
 
-_STOP = RefSignals(enter_long=True, order_price=(101.0, 99.0), stop=1.0, target=5.0)
 _STOP_LIMIT = RefSignals(enter_long=True, order_price=(101.0, 99.0), limit_price=(101.2, 98.8))
 _SMALL_LIMIT = RefSignals(enter_long=True, order_price=(99.0, 99.0))
 _BELOW = [flat(100.0), (100.0, 100.1, 99.5, 100.0), (100.0, 100.1, 99.4, 100.0), (100.0, 100.1, 98.9, 99.2), flat(99.2)]
@@ -202,21 +198,21 @@ ORDERS = [
     ),
     Golden(
         name="a target reached but not by the close waits after a limit entry",
-        case=one(_LIMIT_ROWS, {0: _LIMIT}, **_LIMIT_RULES),
+        case=one(_LIMIT_ROWS, {0: LIMIT}, **_LIMIT_RULES),
         fills=[(1, "10", "99.00", "entry", True), (2, "-10", "100.00", "take_profit", False)],
         trades=[("long", 1, 2, "10.00", "take_profit")],
         equity={1: "10005.00"},
     ),
     Golden(
         name="optimistic takes that target",
-        case=one(_LIMIT_ROWS, {0: _LIMIT}, **_LIMIT_RULES, intrabar="optimistic"),
+        case=one(_LIMIT_ROWS, {0: LIMIT}, **_LIMIT_RULES, intrabar="optimistic"),
         fills=[(1, "10", "99.00", "entry", False), (1, "-10", "100.00", "take_profit", True)],
         trades=[("long", 1, 1, "10.00", "take_profit")],
     ),
     Golden(
         # Falling from 99.80 to 98.40 the bar meets 99.00 first and 98.50 after it: certain.
         name="a limit entry is stopped in its bar",
-        case=one([flat(100.0), (99.8, 99.9, 98.4, 98.7), flat(98.7)], {0: _LIMIT}, **_LIMIT_RULES),
+        case=one([flat(100.0), (99.8, 99.9, 98.4, 98.7), flat(98.7)], {0: LIMIT}, **_LIMIT_RULES),
         fills=[(1, "10", "99.00", "entry", False), (1, "-10", "98.50", "stop_loss", False)],
         trades=[("long", 1, 1, "-5.00", "stop_loss")],
     ),
@@ -253,13 +249,13 @@ ORDERS = [
     Golden(
         # Filled at 101.00 inside row 1; its low 99.80 is below the stop 100.00, before or after.
         name="a stop entry and its stop in one bar are ambiguous",
-        case=one([flat(100.0), (100.0, 101.4, 99.8, 101.2), flat(101.2)], {0: _STOP}, **BRACKET, order_kind="stop"),
+        case=one([flat(100.0), (100.0, 101.4, 99.8, 101.2), flat(101.2)], {0: STOP}, **BRACKET, order_kind="stop"),
         fills=[(1, "10", "101.00", "entry", False), (1, "-10", "100.00", "stop_loss", True)],
         trades=[("long", 1, 1, "-10.00", "stop_loss")],
     ),
     Golden(
         name="a stop entry gapped over fills at the open, with slippage",
-        case=one([flat(100.0), flat(101.6), flat(101.6)], {0: _STOP}, **BRACKET, order_kind="stop", slippage_steps=2.0),
+        case=one([flat(100.0), flat(101.6), flat(101.6)], {0: STOP}, **BRACKET, order_kind="stop", slippage_steps=2.0),
         fills=[(1, "10", "101.62", "entry", False)],
         cash={1: "10000.00"},
     ),

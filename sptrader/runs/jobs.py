@@ -115,7 +115,8 @@ class Job:
         is_alive, state = self._is_alive(), read_state(self.folder)
         if not state.is_running or is_alive:
             return state
-        if state.status == "starting" and LiveClock().now_ns() - state.started_ns < _IMPORT_S * 1e9:
+        is_young = LiveClock().now_ns() - state.started_ns < _IMPORT_S * 1e9
+        if state.status == "starting" and is_young and not self._has_begun():
             return state  # the process is still importing
         if self._is_alive():
             return state  # it began between the two looks
@@ -163,6 +164,11 @@ class Job:
             return None
         text = (self.folder / "alive").read_text().strip()
         return int(text) if text.isdigit() else None
+
+    def _has_begun(self) -> bool:
+        """Whether a process has held the lock, also if it is gone: it writes its number under it."""
+        path = self.folder / "alive"
+        return path.is_file() and path.stat().st_size > 0
 
     def _is_alive(self) -> bool:
         path = self.folder / "alive"

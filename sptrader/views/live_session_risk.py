@@ -47,9 +47,9 @@ class LiveRisk:
         self._told: dict[str, Any] = {}
         self._matrix: pd.DataFrame | None = None
         self._uses, self._alerts, self._total = html(), html(), html()
-        signed, percent = ("notional", "net notional", "of equity"), ("of equity",)
-        self._instruments = Table("no bar yet", instruments_table, signed=signed, percent=percent)
-        self._currencies = Table("no currency but the account's", currencies_table, signed=signed, percent=percent)
+        percent = ("of equity",)
+        self._instruments = Table("no bar yet", instruments_table, signed=(), percent=percent)
+        self._currencies = Table("no currency but the account's", currencies_table, signed=(), percent=percent)
         self._correlation = Chart(label="correlation of the instruments' returns")
         self._together = column(
             html(subheading(f"How the instruments move together, returns of the last {TOGETHER} bars")),

@@ -47,8 +47,10 @@ def test_each_part_killed_at_each_of_its_steps(begin, expected) -> None:
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_one_part_killed_at_one_step_early_and_late(begin, expected, role: str) -> None:
-    for point, _ in STEPS[role]:
-        for count in (1, 7, 40):
-            session = begin(bars=BARS, seconds=0.5)
-            session.run({role: [(point, count)]})
-            assert_undisturbed(session, expected(BARS))
+    early = [[(point, count) for point, _ in STEPS[role]] for count in (1, 7)]  # at one step after the other
+    late = [[(point, 40)] for point, _ in STEPS[role]]
+    for steps in early + late:
+        session = begin(bars=BARS, seconds=0.5)
+        session.run({role: steps})
+        assert_undisturbed(session, expected(BARS))
+        session.close()

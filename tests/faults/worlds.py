@@ -33,6 +33,7 @@ from tests.runs.ticks_session import setting as quick_setting
 ROLES = ("feed", "worker", "execution", "orchestrator")
 TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 Kind = Literal["bars", "faulty", "quotes", "broker", "forgetful"]
+HOUR_NS = 3_600 * 10**9
 DOOR = "exchange.sock"
 TICKS = "ticks.pickle"
 
@@ -134,12 +135,12 @@ class AtExchange(BrokerDesk):
 
     def __init__(self, streams: Streams, live: LiveSetting, folder: Path, door: Path) -> None:
         self._exchange, self._time = FarExchange(door), ReplayClock(0)
-        self._time.advance_to(self._exchange.show_until(0))
+        self._time.advance_to(self._exchange.show_until(0) + HOUR_NS)
         super().__init__(streams, live, folder, self._exchange, clock=self._time)
 
     def _see_prices(self, time_ns: int) -> None:
         if self._has_started:
-            self._time.advance_to(self._exchange.show_until(time_ns))
+            self._time.advance_to(self._exchange.show_until(time_ns) + HOUR_NS)  # the bar is over
             self.desk.hear()
         super()._see_prices(time_ns)
 

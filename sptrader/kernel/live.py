@@ -24,7 +24,7 @@ from sptrader.kernel.market import (
     O_INSTRUMENT,
     O_REASON,
 )
-from sptrader.kernel.observe import observe_bar, observe_filter, observe_nights
+from sptrader.kernel.observe import observe_bar, observe_filter, observe_nights, observe_signal
 from sptrader.kernel.prices import rate_at
 from sptrader.kernel.replay import conclude, decide_entries, drop_gone, mark_all, match_entries, match_exit, settle
 from sptrader.kernel.risk import open_bar
@@ -80,9 +80,9 @@ def meet_bar(market, books, s, t):
             is_working = is_working or p[SIDE] != 0.0
             if p[QUANTITY] != 0.0:
                 observe_nights(market.nights, i, t, p)
-                match_exit(market, books.fills, books.counts, True, i, t, a, p)
+                match_exit(market.finer, market.finer_at, books.fills, books.counts, True, i, t, a, p)
     if is_working:
-        match_entries(market, books.fills, books.counts, True, n, t, a)
+        match_entries(market.finer, market.finer_at, books.fills, books.counts, True, n, t, a)
     mark_all(market, n, t, a, False)
     for i in range(n):
         p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
@@ -184,9 +184,11 @@ def decide_now(market, orders, books, s, t):
             decide_exit(int(signal), False, a, p)
             if p[GONE] != NOTHING:
                 drop_gone(books.orders, books.counts, True, i, t, a, p)
-            is_entering = is_entering or p[OUTCOME] == CANDIDATE
+            if p[OUTCOME] == CANDIDATE:
+                is_entering = True
+                observe_signal(orders, i, t, 0, p)
     if is_entering:
-        decide_entries(orders, books.orders, books.counts, True, n, t, 0, a)
+        decide_entries(orders.correlation, books.orders, books.counts, True, n, t, a)
 
 
 @compiled

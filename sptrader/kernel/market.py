@@ -50,6 +50,8 @@ class Market(NamedTuple):
     `price` (i, n, 8): bid open high low close, ask open high low close; nan where the instrument has no bar.
     `volume` (i, n). `flags` (i, n): bits of `state`. `rate` (i, n or 1, 2): the conversion pair's mid at open and close.
     `nights` (i, n or 1, 2): financing of a long and a short unit at this open, quote currency.
+    `closes` (2, n): of the bid and of the ask, and `blocks` (m, 4): the extremes of each `BLOCK` bars, see `blocks`; (2, 0) and
+    (0, 4) where every bar is met by itself.
     `finer` (m, 8): finer bars, prices as in `price`; those inside bar t of instrument i are the rows from `finer_at[i, t]` to
     `finer_at[i, t + 1]` (i, n + 1), (i, 1) where there are none.
     """
@@ -59,6 +61,8 @@ class Market(NamedTuple):
     flags: Any
     rate: Any
     nights: Any
+    closes: Any
+    blocks: Any
     finer: Any
     finer_at: Any
 
@@ -66,7 +70,8 @@ class Market(NamedTuple):
 class Orders(NamedTuple):
     """What the strategy asks for at each bar's close; L lanes. A column of length 1 is constant.
 
-    `signal` (i, n, L): bits LONG_ENTRY, SHORT_ENTRY, LONG_EXIT, SHORT_EXIT. `strength` (i, n or 1, L). `refused` (i, n or 1): the
+    `signal` (i, n, L): bits LONG_ENTRY, SHORT_ENTRY, LONG_EXIT, SHORT_EXIT. `asked` (m, L): whether any is set in each `BLOCK` bars,
+    (0, L) where every bar is met by itself. `strength` (i, n or 1, L). `refused` (i, n or 1): the
     reason code of the filter that refuses entries, 0 for none. `stop`, `target`, `trail` (i, n or 1, L): distances in price
     units. `limit`, `trigger` (i, n or 1, L, 2): prices of entry orders to buy and to sell. `volatility` (i, n or 1, L): price units.
     `correlation` (i, i, n or 1): of the returns of two instruments, asked for where one enters.
@@ -75,6 +80,7 @@ class Orders(NamedTuple):
     """
 
     signal: Any
+    asked: Any
     strength: Any
     refused: Any
     stop: Any
@@ -91,7 +97,8 @@ class Orders(NamedTuple):
 
 class Books(NamedTuple):
     """What a run leaves behind: per bar `equity`, `cash`, `margin`, `drawdown` (n,), per instrument and bar `action`, `outcome`,
-    `reason`, `cap` (i, n) as codes, and rows of `fills` and `orders`, counted by `counts`."""
+    `reason`, `cap` (i, n) as codes, and rows of `fills` and `orders`, counted by `counts`. Books of figures alone keep nothing of
+    bars but `equity`: the others have no bars."""
 
     equity: Any
     cash: Any
@@ -107,18 +114,27 @@ class Books(NamedTuple):
 
 
 def make_books(
-    n_instruments: int, n_bars: int, *, n_rows: int = 4096, empty: Callable[..., np.ndarray] = np.empty
+    n_instruments: int,
+    n_bars: int,
+    *,
+    n_rows: int = 4096,
+    for_figures: bool = False,
+    empty: Callable[..., np.ndarray] = np.empty,
 ) -> Books:
-    """Make empty books for `n_bars`, with room for `n_rows` fills and as many orders; `empty(shape, dtype)` gives the memory."""
-    codes = [empty((n_instruments, n_bars), np.uint8) for _ in range(4)]
+    """Make empty books for `n_bars`, with room for `n_rows` fills and as many orders; `empty(shape, dtype)` gives the memory.
+
+    Those `for_figures` keep the fills and the equity of each bar, which every metric is made of, and no decisions.
+    """
+    n_more = 0 if for_figures else n_bars
+    codes = [empty((n_instruments, n_more), np.uint8) for _ in range(4)]
     for code in codes:
         code.fill(0)
-    series = [empty((n_bars,), np.float64) for _ in range(4)]
+    series = [empty((n_more,), np.float64) for _ in range(3)]
     return Books(
-        equity=series[0],
-        cash=series[1],
-        margin=series[2],
-        drawdown=series[3],
+        equity=empty((n_bars,), np.float64),
+        cash=series[0],
+        margin=series[1],
+        drawdown=series[2],
         action=codes[0],
         outcome=codes[1],
         reason=codes[2],

@@ -111,7 +111,7 @@ def fill_at_open(a, p):
 
 
 @compiled
-def match_protection(market, i, t, is_inside, a, p):
+def match_protection(finer, finer_at, i, t, is_inside, a, p):
     """Fill the stop or the target of the position where bar `t` of instrument `i` reaches it.
 
     They have worked since the open, unless `is_inside` says that the position was entered or added to inside the bar. With
@@ -140,9 +140,9 @@ def match_protection(market, i, t, is_inside, a, p):
         by = p[IS_INSIDE] if is_inside else 0.0
         is_optimistic = a[OPTIMISTIC] > 0.0
         verdict, raw, is_ambiguous = settled(by, is_optimistic, open_, close, best, worst, stop, target)
-        if a[IS_FINER] > 0.0 and (is_inside or is_ambiguous) and t + 1 < market.finer_at.shape[1]:
-            begin, end = market.finer_at[i, t], market.finer_at[i, t + 1]
-            is_told, told, at, is_doubtful = walk(market.finer, begin, end, by, side, side * p[FILL_RAW], stop, target)
+        if a[IS_FINER] > 0.0 and (is_inside or is_ambiguous) and t + 1 < finer_at.shape[1]:
+            begin, end = finer_at[i, t], finer_at[i, t + 1]
+            is_told, told, at, is_doubtful = walk(finer, begin, end, by, side, side * p[FILL_RAW], stop, target)
             if is_told:
                 verdict, raw, is_ambiguous = told, at, is_doubtful
         if verdict == UNDECIDED:

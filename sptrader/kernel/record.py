@@ -85,6 +85,13 @@ from sptrader.kernel.state import (
 def keep_bar(books, n_instruments, t, a):
     """Keep the account's mark and each instrument's decision of bar `t`."""
     keep_mark(books, t, a)
+    if books.action.shape[1] > 0:
+        keep_decisions(books, n_instruments, t, a)
+
+
+@inlined
+def keep_decisions(books, n_instruments, t, a):
+    """Keep what was decided for each instrument on bar `t`."""
     for k in range(n_instruments):
         p = a[ACCOUNT_FIELDS + k * INSTRUMENT_FIELDS :]
         if p[OUTCOME] != 0.0:
@@ -169,6 +176,18 @@ def keep_gone(rows, counts, i, t, p):
 def keep_mark(books, t, a):
     """Keep the account as it was marked on bar `t`."""
     books.equity[t] = a[EQUITY]
-    books.cash[t] = a[CASH]
-    books.margin[t] = a[USED_MARGIN]
-    books.drawdown[t] = a[DRAWDOWN]
+    if books.cash.shape[0] > 0:
+        books.cash[t] = a[CASH]
+        books.margin[t] = a[USED_MARGIN]
+        books.drawdown[t] = a[DRAWDOWN]
+
+
+@inlined
+def keep_marks(books, t, until, a):
+    """Keep the account as it was marked on the bars from `t` to `until` (not included), on all alike."""
+    equity, cash, margin, drawdown = a[EQUITY], a[CASH], a[USED_MARGIN], a[DRAWDOWN]
+    books.equity[t:until] = equity
+    if books.cash.shape[0] > 0:
+        books.cash[t:until] = cash
+        books.margin[t:until] = margin
+        books.drawdown[t:until] = drawdown

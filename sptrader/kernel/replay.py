@@ -110,9 +110,9 @@ def step(market, orders, books, keeps, n, t, j, a):
                 is_working = is_working or side != 0.0
                 if q != 0.0 and (flags & NIGHTS != 0 or may_leave(p)):
                     observe_nights(market.nights, i, t, p)
-                    match_exit(market, books.fills, books.counts, keeps, i, t, a, p)
+                    match_exit(market.finer, market.finer_at, books.fills, books.counts, keeps, i, t, a, p)
     if is_working:
-        match_entries(market, books.fills, books.counts, keeps, n, t, a)
+        match_entries(market.finer, market.finer_at, books.fills, books.counts, keeps, n, t, a)
     conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first)
 
 
@@ -140,9 +140,11 @@ def conclude(market, orders, books, keeps, n, t, j, a, is_idle, is_first):
                     decide_exit(int(signal), leaves, a, p)
                     if p[GONE] != NOTHING:
                         drop_gone(books.orders, books.counts, keeps, i, t, a, p)
-                    is_entering = is_entering or p[OUTCOME] == CANDIDATE
+                    if p[OUTCOME] == CANDIDATE:
+                        is_entering = True
+                        observe_signal(orders, i, t, j, p)
         if is_entering:
-            decide_entries(orders, books.orders, books.counts, keeps, n, t, j, a)
+            decide_entries(orders.correlation, books.orders, books.counts, keeps, n, t, a)
     if keeps:
         keep_bar(books, n, t, a)
 
@@ -165,19 +167,19 @@ def mark_all(market, n, t, a, is_idle):
 
 
 @compiled
-def match_exit(market, fills, counts, keeps, i, t, a, p):
+def match_exit(finer, finer_at, fills, counts, keeps, i, t, a, p):
     """Finance the position and let its exit and what protects it meet the bar."""
     if int(p[FLAGS]) & NIGHTS != 0:
         finance(a, p)
     if p[WANT] != STAY:
         fill_at_open(a, p)
     else:
-        match_protection(market, i, t, False, a, p)
+        match_protection(finer, finer_at, i, t, False, a, p)
     settle(fills, counts, keeps, i, t, a, p)
 
 
 @compiled
-def match_entries(market, fills, counts, keeps, n, t, a):
+def match_entries(finer, finer_at, fills, counts, keeps, n, t, a):
     """Let the working entries of all instruments meet the bar, and then what protects those that filled."""
     for i in range(n):
         p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
@@ -185,7 +187,7 @@ def match_entries(market, fills, counts, keeps, n, t, a):
             match_entry(n, a, p)
             if p[FILL] != 0.0:
                 settle(fills, counts, keeps, i, t, a, p)
-                match_protection(market, i, t, p[IS_INSIDE] != 0.0, a, p)
+                match_protection(finer, finer_at, i, t, p[IS_INSIDE] != 0.0, a, p)
                 if keeps and p[FILL] == 0.0 and p[IS_AMBIGUOUS] > 0.0:
                     mark_ambiguous(fills, counts)
                 p[IS_AMBIGUOUS] *= 1.0 if p[FILL] != 0.0 else 0.0
@@ -193,17 +195,13 @@ def match_entries(market, fills, counts, keeps, n, t, a):
 
 
 @compiled
-def decide_entries(orders, rows, counts, keeps, n, t, j, a):
+def decide_entries(correlation, rows, counts, keeps, n, t, a):
     """Decide the candidates' entries, strongest signal first."""
-    for i in range(n):
-        p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
-        if p[OUTCOME] == CANDIDATE:
-            observe_signal(orders, i, t, j, p)
     for _ in range(n):
         i = strongest(n, a)
         if i >= 0:
             p = a[ACCOUNT_FIELDS + i * INSTRUMENT_FIELDS :]
-            decide_entry(orders.correlation, n, i, t, a, p)
+            decide_entry(correlation, n, i, t, a, p)
             if keeps and p[OUTCOME] == ORDERED and p[ACTION] != LEAVE:
                 if p[GONE] != NOTHING:  # it replaced one
                     keep_gone(rows, counts, i, t, p)

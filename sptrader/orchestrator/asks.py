@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
+from sptrader.kernel.blocks import asked_in_blocks
 from sptrader.kernel.market import Orders
 from sptrader.kernel.state import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT
 from sptrader.kernel.terms import (
@@ -77,6 +78,7 @@ def make_orders(
     triggers = [_price(side, "stop_price") for side in (long, short)]
     return Orders(
         signal=signal,
+        asked=asked_in_blocks(signal),
         strength=_strength(plan, market, columns),
         refused=_refused(plan, market, bits, codes),
         stop=pick.distance(plan.stop_loss),

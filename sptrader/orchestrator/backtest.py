@@ -94,17 +94,18 @@ def fold(
     last: int,
     *,
     has_end: bool = False,
+    for_figures: bool = False,
     books: Books | None = None,
 ) -> Books:
     """Replay bars `first` to `last` through `state` and return the books, filled on those bars; with `has_end` close out.
 
-    `books` of a run that is no longer needed are written over: their marks and fills are then right, the decisions' codes
-    hold those of both runs.
+    Books `for_figures` hold the equity of the bars and the fills; such `books` of a run that is no longer needed are written
+    over.
     """
     from sptrader.kernel.replay import close_out, replay
 
     if books is None:
-        books = _empty_books(len(market.symbols), market.kernel.price.shape[1], orders)
+        books = _empty_books(len(market.symbols), market.kernel.price.shape[1], orders, for_figures=for_figures)
     books.counts[:] = 0
     done = first
     while True:
@@ -118,11 +119,11 @@ def fold(
     return books
 
 
-def _empty_books(n_instruments: int, n_bars: int, orders: Orders) -> Books:
+def _empty_books(n_instruments: int, n_bars: int, orders: Orders, *, for_figures: bool) -> Books:
     """Books with room for the fills and orders that the entries asked for lead to: at most two of each."""
     n_asked = int(np.count_nonzero(orders.signal & np.uint8(LONG_ENTRY | SHORT_ENTRY)))
     n_rows = min(2 * n_asked, _MOST_ROWS) + 8 * n_instruments
-    return make_books(n_instruments, n_bars, n_rows=n_rows, empty=warm_array)
+    return make_books(n_instruments, n_bars, n_rows=n_rows, for_figures=for_figures, empty=warm_array)
 
 
 def _longer(rows: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sptrader.kernel.blocks import make_blocks
 from sptrader.kernel.market import Market, no_finer
 from sptrader.kernel.state import HAS_BAR, IDLE, NEW_SESSION, NIGHTS, SESSION_ENDS, STALE_RATE
 from sptrader.model.bars import SIDED_COLUMNS, BarsFacts, bars_facts, times_ns
@@ -132,12 +133,15 @@ def _market(
             flags[i, stale] |= np.uint8(STALE_RATE)
     volume = np.stack([_spread_out(frames[s]["volume"].to_numpy(np.float64), rows[s], n) for s in symbols])
     finer, finer_at = no_finer(len(symbols))
+    closes, blocks = make_blocks(price, flags)
     kernel = Market(
         price=price,
         volume=volume,
         flags=flags,
         rate=_rate_array(symbols, rates, n),
         nights=_night_array(symbols, amounts, rows, n),
+        closes=closes,
+        blocks=blocks,
         finer=finer,
         finer_at=finer_at,
     )

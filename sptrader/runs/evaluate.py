@@ -60,6 +60,7 @@ class Evaluator:
             self._first,
             self._last,
             has_end=plan.execution.close_at_end,
+            for_figures=True,
             books=getattr(self._own, "books", None),
         )
         self._own.books = books

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from sptrader.kernel import terms as rule
+from sptrader.kernel.blocks import asked_in_blocks, make_blocks
 from sptrader.kernel.replay import close_out, replay
 from tests.reference_data import (
     HOUR_NS,
@@ -93,7 +94,18 @@ def market_of(case: RefCase) -> m.Market:
                 flags[i, t] |= k.IDLE
             open_until = bar.session_ns + case.rules.timeframe_ns
     finer, finer_at = finer_of(case)
-    return m.Market(price=price, volume=volume, flags=flags, rate=rate, nights=nights, finer=finer, finer_at=finer_at)
+    closes, blocks = make_blocks(price, flags)
+    return m.Market(
+        price=price,
+        volume=volume,
+        flags=flags,
+        rate=rate,
+        nights=nights,
+        closes=closes,
+        blocks=blocks,
+        finer=finer,
+        finer_at=finer_at,
+    )
 
 
 def finer_of(case: RefCase) -> tuple[Floats, NDArray[np.int64]]:
@@ -146,6 +158,7 @@ def orders_of(case: RefCase) -> m.Orders:
 
     return m.Orders(
         signal=signal,
+        asked=asked_in_blocks(signal),
         strength=strength,
         refused=refused,
         stop=column("stop", used=rules.stop_kind == "price"),

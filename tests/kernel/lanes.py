@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.kernel import market as m
+from sptrader.kernel.blocks import asked_in_blocks
 from tests.kernel.adapter import Arrays
 
 LANES = 8
@@ -25,8 +26,10 @@ def side_by_side(singles: Sequence[Arrays]) -> Arrays:
 
     first = singles[0].orders
     n = len(singles[0].market.flags)
+    signal = stacked("signal")
     orders = m.Orders(
-        signal=stacked("signal"),
+        signal=signal,
+        asked=asked_in_blocks(signal),
         strength=stacked("strength"),
         refused=first.refused,
         stop=stacked("stop"),

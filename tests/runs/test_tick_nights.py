@@ -26,7 +26,8 @@ def rows(first: str, last: str, *, bid: float = 1.1, every: str = "20min") -> li
 def over_wednesday(folder: Path, **sections: str):
     (folder / "rates.yaml").write_text(RATES)
     # the mid of the last quote before the session's end is 1.2001, of the first one after 1.3001
-    quotes = rows("2017-03-08 18:10", "2017-03-08 21:30") + [
+    quotes = [
+        *rows("2017-03-08 18:10", "2017-03-08 21:30"),
         ("2017-03-08 21:50", 1.2, 1.2002),
         *rows("2017-03-08 22:10", "2017-03-09 01:50", bid=1.3),
     ]

@@ -20,6 +20,7 @@ from sptrader.streams.codec import decode, encode
 
 BATCH = 1024  # bars of which the outputs are published in one round trip
 _ALL = slice(0, None)
+_ENDED = 2**62  # later than all bars
 
 
 class SignalWorker:
@@ -64,7 +65,8 @@ class SignalWorker:
     def _publish(self) -> None:
         entries = []
         for symbol, bars in self._waiting.items():
-            new = [bar for bar in bars if bar.kind == "end" or bar.time_ns > self._published.get(symbol, -(2**62))]
+            last = self._published.get(symbol, -_ENDED)
+            new = [bar for bar in bars if last < _ENDED and (bar.kind == "end" or bar.time_ns > last)]
             for message in self._messages(symbol, new):
                 entries.append((keys.SIGNALS, encode(message)))
                 events = _events(message, self._live)
@@ -120,6 +122,6 @@ def _published(streams: Streams, plan_id: str, after: str) -> dict[str, int]:
                 message = decode(entry.fields)
             except StreamError:
                 continue  # the orchestrator buries it
-            if isinstance(message, ColumnsMessage) and message.plan == plan_id and message.bar.kind != "end":
-                last[message.bar.symbol] = message.bar.time_ns
+            if isinstance(message, ColumnsMessage) and message.plan == plan_id:
+                last[message.bar.symbol] = _ENDED if message.bar.kind == "end" else message.bar.time_ns
     return last

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from sptrader.model.ids import PAPER
-from sptrader.model.messages import ColumnsMessage, EvidenceRequest
+from sptrader.model.messages import EvidenceRequest
 from sptrader.model.orders import Cancel, Decided, Fill, Order
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
@@ -242,17 +242,9 @@ def assert_undisturbed(session: FaultySession, expected: Undisturbed, *, has_los
         pending = {name: streams.pending(f"{group}:{PAPER}", name) for name, group in groups.items()}
         assert set(pending.values()) == {0}, pending
         if not has_lost:
-            unread = streams.history(keys.SIGNALS)[counters["read"] :]
-            assert all(is_end(entry.fields) for entry in unread)  # which a worker killed at the end has told again
-            assert counters["read"] + len(unread) == streams.length(keys.SIGNALS)
+            assert counters["read"] == streams.length(keys.SIGNALS)
     finally:
         streams.close()
-
-
-def is_end(fields: Mapping[str, bytes]) -> bool:
-    """Whether a message says that the bars have ended."""
-    message = decode(fields)
-    return isinstance(message, ColumnsMessage) and message.bar.kind == "end"
 
 
 def assert_at_exchange(session: FaultySession) -> None:

@@ -8,16 +8,16 @@ from dataclasses import replace
 from tests.golden_form import ACME, EURGBP, EURUSD, LEAVE, LONG, SHORT, USDJPY, Golden, bar, flat, one
 from tests.reference_data import NAN, RefCase, RefInstrument, RefRules, RefSignals
 
-_THIN = replace(ACME, margin_rate=0.1)
-_A, _B = replace(_THIN, symbol="A"), replace(_THIN, symbol="B")
-_EURUSD = replace(EURUSD, base="EUR")
+THIN = replace(ACME, margin_rate=0.1)
+_A, _B = replace(THIN, symbol="A"), replace(THIN, symbol="B")
+EUR_USD = replace(EURUSD, base="EUR")
 _EURGBP = replace(EURGBP, base="EUR", quote="GBP")
 _GBPUSD = replace(EURUSD, symbol="GBPUSD", base="GBP")
 _USDJPY = replace(USDJPY, quote="JPY")
 _BELOW, _ABOVE = (90.0, 110.0), (110.0, 90.0)  # limits that are never reached
 
 
-def _several(
+def several(
     instruments: Sequence[RefInstrument],
     prices: Sequence[float],
     signals: Mapping[tuple[int, int], RefSignals],
@@ -31,7 +31,7 @@ def _several(
     return RefCase(instruments, bars, columns, RefRules(**rules), 10_000.0)  # type: ignore[arg-type]
 
 
-def _with(signals: RefSignals, *correlation: float, **more: object) -> RefSignals:
+def asking(signals: RefSignals, *correlation: float, **more: object) -> RefSignals:
     return replace(signals, correlation=correlation, **more)  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ _MARGIN = [
         case=one(
             [flat(100.0), flat(100.0), flat(110.0), flat(110.0)],
             {0: LONG, 1: LONG, 2: LONG},
-            _THIN,
+            THIN,
             sizing="percent",
             size_value=5.0,
             margin_limit=0.3,
@@ -63,7 +63,7 @@ _MARGIN = [
         case=one(
             [flat(100.0)] * 4,
             {0: LONG, 1: SHORT},
-            _THIN,
+            THIN,
             sizing="percent",
             size_value=5.0,
             margin_limit=0.3,
@@ -80,7 +80,7 @@ _MARGIN = [
         # A reserves 250 x 100 x 0.1 = 2,500 of 3,000; B has 500 / 10 = 50 units. A's short replaces its own order: 3,000 - 500 =
         # 2,500 are its 250 again.
         name="margin limit: working entries count, the replaced one does not",
-        case=_several(
+        case=several(
             [_A, _B],
             [100.0, 100.0],
             {
@@ -103,7 +103,7 @@ _MARGIN = [
     Golden(
         # All of the equity is the free margin: both allow 10,000 / 10 = 1,000.
         name="of equal caps the first is named",
-        case=one([flat(100.0)] * 3, {0: LONG}, _THIN, size_value=2_000.0, margin_limit=1.0),
+        case=one([flat(100.0)] * 3, {0: LONG}, THIN, size_value=2_000.0, margin_limit=1.0),
         fills=[(1, "1000", "100.00", "entry", False)],
         decisions=[(0, "enter_long", "ordered", "entry", "margin_limit")],
     ),
@@ -114,8 +114,8 @@ _CURRENCY = [
         # Half of 10,000: EURUSD at 1.25 4,000 units (EUR +5,000). EURGBP, 0.80 x 1.25 = 1.00 a unit, to sell: EUR 5,000 + 5,000, GBP
         # 5,000: the smaller. EUR is 0, GBP +5,000: no more GBP to buy on row 2, to sell 10,000 / 1.25 = 8,000 units on row 3.
         name="currency exposure: base and quote, the smaller",
-        case=_several(
-            [_EURUSD, _EURGBP, _GBPUSD],
+        case=several(
+            [EUR_USD, _EURGBP, _GBPUSD],
             [1.25, 0.8, 1.25],
             {(0, 0): LONG, (1, 1): SHORT, (2, 2): LONG, (3, 2): SHORT},
             rows=5,
@@ -146,8 +146,8 @@ _CURRENCY = [
         # Long 4,000 (EUR +5,000). Its reversal does not count them: 4,000 short. Beside it, on the same row, the other EUR finds
         # +5,000 held and -5,000 ordered: 5,000 / 1.25 = 4,000 again. With either missing it were 8,000 or none.
         name="currency exposure: a reversal, and what another then finds",
-        case=_several(
-            [_EURUSD, replace(_EURUSD, symbol="EURUSD.b")],
+        case=several(
+            [EUR_USD, replace(EUR_USD, symbol="EURUSD.b")],
             [1.25, 1.25],
             {(0, 0): LONG, (1, 0): replace(SHORT, strength=2.0), (1, 1): LONG},
             size_value=10_000.0,
@@ -175,7 +175,7 @@ _CURRENCY = [
         case=one(
             [flat(1.25), flat(1.25), flat(1.5), flat(1.0), flat(1.0)],
             {0: LONG, 2: LONG, 3: LONG},
-            _EURUSD,
+            EUR_USD,
             size_value=10_000.0,
             currency_exposure=0.5,
             pyramiding=1,
@@ -190,7 +190,7 @@ _CURRENCY = [
     Golden(
         # Both allow 5,000 / 1.25 = 4,000; the position limit stands before.
         name="currency exposure stands behind the position limit",
-        case=one([flat(1.25)] * 3, {0: LONG}, _EURUSD, size_value=10_000.0, currency_exposure=0.5, position_limit=0.5),
+        case=one([flat(1.25)] * 3, {0: LONG}, EUR_USD, size_value=10_000.0, currency_exposure=0.5, position_limit=0.5),
         fills=[(1, "4000", "1.25000", "entry", False)],
         decisions=[(0, "enter_long", "ordered", "entry", "position_limit")],
     ),
@@ -200,14 +200,14 @@ _CORRELATION = [
     Golden(
         # A is held long. B long: 0.8 is above 0.7. Unknown: refused. B short: -0.8 is not above.
         name="correlation: signed by both sides, unknown is too much",
-        case=_several(
+        case=several(
             [_A, _B],
             [100.0, 100.0],
             {
-                (0, 0): _with(LONG, 1.0, 0.1),
-                (1, 1): _with(LONG, 0.8, 1.0),
-                (2, 1): _with(LONG, NAN, 1.0),
-                (3, 1): _with(SHORT, 0.8, 1.0),
+                (0, 0): asking(LONG, 1.0, 0.1),
+                (1, 1): asking(LONG, 0.8, 1.0),
+                (2, 1): asking(LONG, NAN, 1.0),
+                (3, 1): asking(SHORT, 0.8, 1.0),
             },
             rows=5,
             size_value=10.0,
@@ -226,15 +226,15 @@ _CORRELATION = [
         # A is long with a working sell (its reversal, a limit at 110) on row 1: neither a long of B at 0.8 goes with what is held, nor
         # a short with what is ordered. On row 3 only the sell is left: a long does.
         name="correlation: what is held and what is ordered, both",
-        case=_several(
+        case=several(
             [_A, _B],
             [100.0, 100.0],
             {
-                (0, 0): _with(LONG, 1.0, 0.8, order_price=(100.0, 100.0)),
-                (1, 0): _with(SHORT, 1.0, 0.8, order_price=_BELOW, strength=2.0),
-                (1, 1): _with(LONG, 0.8, 1.0, order_price=(100.0, 100.0)),
-                (2, 1): _with(SHORT, 0.8, 1.0, order_price=(100.0, 100.0)),
-                (3, 1): _with(LONG, 0.8, 1.0, order_price=(100.0, 100.0)),
+                (0, 0): asking(LONG, 1.0, 0.8, order_price=(100.0, 100.0)),
+                (1, 0): asking(SHORT, 1.0, 0.8, order_price=_BELOW, strength=2.0),
+                (1, 1): asking(LONG, 0.8, 1.0, order_price=(100.0, 100.0)),
+                (2, 1): asking(SHORT, 0.8, 1.0, order_price=(100.0, 100.0)),
+                (3, 1): asking(LONG, 0.8, 1.0, order_price=(100.0, 100.0)),
             },
             rows=5,
             size_value=10.0,
@@ -259,13 +259,13 @@ _CORRELATION = [
     ),
     Golden(
         name="correlation is asked before the price",
-        case=_several(
+        case=several(
             [_A, _B],
             [100.0, 100.0],
             {
-                (0, 0): _with(LONG, 1.0, 0.9, order_price=_BELOW),
-                (1, 1): _with(LONG, 0.9, 1.0),
-                (2, 1): _with(LONG, 0.3, 1.0),
+                (0, 0): asking(LONG, 1.0, 0.9, order_price=_BELOW),
+                (1, 1): asking(LONG, 0.9, 1.0),
+                (2, 1): asking(LONG, 0.3, 1.0),
             },
             size_value=10.0,
             order_kind="limit",
@@ -280,10 +280,10 @@ _CORRELATION = [
     ),
     Golden(
         name="correlation is asked after the slots",
-        case=_several(
+        case=several(
             [_A, _B],
             [100.0, 100.0],
-            {(0, 0): _with(LONG, 1.0, 0.9), (1, 1): _with(LONG, 0.9, 1.0)},
+            {(0, 0): asking(LONG, 1.0, 0.9), (1, 1): asking(LONG, 0.9, 1.0)},
             size_value=10.0,
             max_positions=1,
             correlation_limit=0.7,

@@ -215,7 +215,7 @@ def decide_entry(correlation, n_instruments, i, t, a, p):
     trail = distance(p[TRAIL_COLUMN], p[TRAIL_FRACTION], price)
     limit, trigger = entry_prices(direction, a, p)
     reason = forbidden(is_reversal, a, p)
-    is_bound = reason == NOTHING and a[LIMIT_CORRELATION] < math.inf
+    is_bound = reason == NOTHING and a[LIMIT_CORRELATION] != math.inf
     if is_bound and is_correlated(correlation, direction, n_instruments, i, t, a):
         reason = CORRELATED
     if reason == NOTHING:

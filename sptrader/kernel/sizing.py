@@ -70,7 +70,7 @@ def capped_units(units, unit, direction, is_reversal, n_instruments, i, a, p):
     allowed = a[LIMIT_ORDER] / unit
     if not (units <= allowed or math.isnan(units)):
         units, cap = allowed, OVER_ORDER_LIMIT
-    if a[LIMIT_CURRENCY] < math.inf:
+    if a[LIMIT_CURRENCY] != math.inf:
         allowed = units_under_exposure(unit, direction, is_reversal, n_instruments, i, a, p)
         if not (units <= allowed or math.isnan(units)):
             units, cap = allowed, OVER_CURRENCY_LIMIT

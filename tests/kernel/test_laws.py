@@ -14,6 +14,7 @@ from sptrader.kernel import market as m
 from sptrader.kernel import state as k
 from tests.generators import cases
 from tests.golden_form import ACME, EURGBP, LEAVE, LONG, SHORT, bar, flat, one
+from tests.golden_limits import EUR_USD, THIN, asking, several
 from tests.kernel.adapter import arrays, run_arrays
 from tests.kernel.answers import answer, kernel_answer
 from tests.reference_data import NAN, RefCase, RefResult, RefRules, RefSignals
@@ -153,6 +154,16 @@ LIMITS: Sequence[tuple[str, object, RefCase, str]] = (
         one([*[flat(100.0)] * 2, _DOWN], {0: replace(LONG, order_price=(98.0, 98.0))}, order_kind="limit"),
         "expired",
     ),
+    ("margin_limit", 0.05, one(_STAY, {0: LONG}, THIN, size_value=80.0), "margin_limit"),
+    ("currency_exposure", 0.5, several([EUR_USD], [1.25], {(0, 0): LONG}, size_value=8_000.0), "currency_exposure"),
+    (
+        "correlation_limit",
+        0.7,
+        several(
+            [THIN, THIN], [100.0] * 2, {(0, 0): asking(LONG, 1.0, 0.8), (1, 1): asking(LONG, 0.8, 1.0)}, size_value=10.0
+        ),
+        "correlation_limit",
+    ),
 )
 
 
@@ -194,6 +205,8 @@ ACCOUNT_NANS = (
     k.LIMIT_POSITIONS,
     k.LIMIT_POSITION,
     k.LIMIT_ORDER,
+    k.LIMIT_MARGIN,
+    k.LIMIT_CURRENCY,
     k.LIMIT_DRAWDOWN,
     k.LIMIT_DAILY_LOSS,
     k.SIZE_VALUE,
@@ -207,13 +220,25 @@ INSTRUMENT_NANS = (k.MIN_QUANTITY, k.MARGIN_RATE)
 def test_nan_in_the_state_lets_no_entry_pass(field: int, sizing: str) -> None:
     value = {"units": 10.0, "notional": 1000.0, "percent": 0.1, "risk": 0.001}[sizing]
     stop = RefSignals(enter_long=True, stop=1.0)
-    case = one(_STAY, {0: stop, 1: stop}, sizing=sizing, size_value=value, stop_kind="price")
+    case = one(_STAY, {0: stop, 1: stop}, replace(ACME, base="ACM"), sizing=sizing, size_value=value, stop_kind="price")
     assert run_arrays(arrays(case)).counts[m.N_FILLS] == 1
     given_ = arrays(case)
     given_.state[field] = NAN
     books = run_arrays(given_)
     assert books.counts[m.N_FILLS] == 0
     assert set(books.outcome[0, :2]) <= {k.REFUSED, k.NO_DECISION} or books.orders[1, m.O_QUANTITY] == 0.0
+
+
+def test_nan_as_the_correlation_limit_lets_no_entry_pass_beside_another() -> None:
+    case = several(
+        [THIN, THIN], [100.0] * 2, {(0, 0): asking(LONG, 1.0, 0.1), (1, 1): asking(LONG, 0.1, 1.0)}, size_value=10.0
+    )
+    case = replace(case, rules=replace(case.rules, correlation_limit=0.7))
+    assert run_arrays(arrays(case)).counts[m.N_FILLS] == 2
+    given_ = arrays(case)
+    given_.state[k.LIMIT_CORRELATION] = NAN
+    books = run_arrays(given_)
+    assert (books.counts[m.N_FILLS], books.reason[1, 1]) == (1, k.CORRELATED)
 
 
 UNKNOWN: Mapping[str, tuple[RefSignals, Mapping[str, object], str]] = {

@@ -106,7 +106,17 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     command_id: Name
     command: Literal[
-        "pause", "resume", "reduce_only", "flatten", "kill", "unlatch", "set_limit", "cancel", "close", "stop", "resolve"
+        "pause",
+        "resume",
+        "reduce_only",
+        "flatten",
+        "kill",
+        "unlatch",
+        "set_limit",
+        "cancel",
+        "close",
+        "stop",
+        "resolve",
     ]
     by: str
     at_ns: Nanoseconds

@@ -85,6 +85,17 @@ class Streams(Protocol):
         """Make the group so that it reads what follows the id `after` (`0` for all); one that exists stays as it is."""
         ...
 
+    def drop_group(self, group: str, stream: str) -> None:
+        """Take a group away, with what is pending for it: it holds up trimming no longer. None there is no error."""
+        ...
+
+    def groups(self, stream: str) -> Mapping[str, float | None]:
+        """Return the groups of a stream by name, with the seconds since a consumer has asked; None where none ever did.
+
+        Redis before 7 knows only of those who asked and were given something.
+        """
+        ...
+
     def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
         """Return entries after an id without a group."""
         ...

@@ -13,6 +13,7 @@
     facts:{symbol}:{timeframe}     key      what the feed says of its bars: their basis, session, source
     kill:{account}                 key      the kill switch: there while it is latched
     began:{account}                key      after which id of signals:live the account's session begins; none: the first
+    dropped:{account}              key      when its group was taken off signals:live, which it had not read for long
     stop:{account}                 key      when the account's processes were asked to end; expires
 
 The last column names the one field that an entry has (`codec.py`).
@@ -83,6 +84,11 @@ def kill(account: str) -> str:
 def began(account: str) -> str:
     """Return the key of the id on the stream of signals after which an account's session begins."""
     return _key("began", account=account)
+
+
+def dropped(account: str) -> str:
+    """Return the key of the time at which an account's session, silent for long, was taken off the stream of signals."""
+    return _key("dropped", account=account)
 
 
 def stop(account: str) -> str:

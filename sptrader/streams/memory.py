@@ -25,6 +25,7 @@ class _Group:
     def __init__(self, after: StreamId) -> None:
         self.last = after
         self.pending: dict[StreamId, _Owned] = {}  # in the order of delivery, which is that of the ids
+        self.asked_s: float | None = None  # when a consumer read or claimed last
 
     def keeps_from(self) -> StreamId:
         """Return the first id that this group has not acknowledged."""
@@ -124,6 +125,7 @@ class MemoryStreams:
         found: list[Entry] = []
         with self._open():
             kept, owned = self._group(stream, group)
+            owned.asked_s = now
             for id in sorted(owned.pending):
                 if len(found) == count:
                     break
@@ -149,6 +151,18 @@ class MemoryStreams:
         start = parse_id(after)
         with self._open():
             self.server.streams.setdefault(stream, _Stream()).groups.setdefault(group, _Group(start))
+
+    def drop_group(self, group: str, stream: str) -> None:
+        """Take the group away."""
+        with self._open():
+            self.server.streams.get(stream, _Stream()).groups.pop(group, None)
+            self.server.changed.notify_all()
+
+    def groups(self, stream: str) -> dict[str, float | None]:
+        """Return the groups by name, with how long ago a consumer of theirs has asked."""
+        now = self._clock.elapsed_s()
+        known = self._ask(stream, lambda kept: dict(kept.groups))
+        return {name: None if one.asked_s is None else now - one.asked_s for name, one in known.items()}
 
     def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
         """Return entries after an id without a group."""
@@ -237,12 +251,12 @@ class MemoryStreams:
 
     def _next(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
         kept, owned = self._group(stream, group)
+        now = owned.asked_s = self._clock.elapsed_s()
         first = bisect_right(kept.ids, owned.last)
         ids = kept.ids[first : first + count]
         if not ids:
             return []
         owned.last = ids[-1]
-        now = self._clock.elapsed_s()
         owned.pending.update((id, _Owned(consumer, now)) for id in ids)
         return [Entry(stream, format_id(id), kept.fields[first + place]) for place, id in enumerate(ids)]
 

@@ -19,12 +19,13 @@ from typing import Any, TypeVar
 from sptrader.clock import LiveClock
 from sptrader.errors import StreamError
 from sptrader.model.ports import Entry
-from sptrader.streams.faults import data_lost, no_fields, no_group, was_closed
+from sptrader.streams.faults import data_lost, no_group, was_closed
+from sptrader.streams.gone import clear_gone
 from sptrader.streams.ids import format_id, parse_id
+from sptrader.streams.replies import address_of, check_version, listed, named, told_last, xadd
 from sptrader.streams.trim import trim
 
 _T = TypeVar("_T")
-_OLDEST = (6, 2)
 _BATCH = 1_000  # entries asked for at once where the whole of a stream is wanted
 _SPECIAL = re.compile(r"([\[\]?\\^])")
 _GROUP_GONE = ("NOGROUP", "UNBLOCKED")
@@ -88,11 +89,11 @@ class RedisStreams:
             ) from None
         # Replies as they come: what the client would make of them differs between its versions.
         self._client.response_callbacks.clear()
-        self.address = _address(self._client)
+        self.address = address_of(self._client)
 
     def add(self, stream: str, fields: Mapping[str, bytes | str], *, most: int | None = None) -> str:
         """Append an entry."""
-        id = self._call(*_xadd(stream, fields))
+        id = self._call(*xadd(stream, fields))
         self._told[stream] = id.decode()
         if most is not None:
             self._trim(stream, 1, most)
@@ -102,7 +103,7 @@ class RedisStreams:
         self, entries: Sequence[tuple[str, Mapping[str, bytes | str]]], *, most: int | None = None
     ) -> list[str]:
         """Append entries in this order, in one round trip."""
-        commands = [_xadd(stream, fields) for stream, fields in entries]
+        commands = [xadd(stream, fields) for stream, fields in entries]
 
         def send() -> list[Any]:
             if len(commands) == 1:  # a pipeline of one costs a third more
@@ -145,14 +146,17 @@ class RedisStreams:
     def claim(self, group: str, consumer: str, stream: str, *, idle_ms: int = 0, count: int = 100) -> list[Entry]:
         """Take over what was delivered and never acknowledged, from the oldest on through all of the group's."""
         found: list[Entry] = []
-        start = b"0-0"
+        start, has_gone = b"0-0", False
         while len(found) < count:
             start, raw, *_ = self._call(
                 "XAUTOCLAIM", stream, group, consumer, idle_ms, start, "COUNT", count - len(found), group=group
             )
-            found.extend(_entries(stream, raw))
+            found.extend(listed(stream, raw))
+            has_gone = has_gone or None in raw
             if start == b"0-0":
                 break
+        if has_gone:  # Redis before 7 leaves what was deleted from the stream pending
+            clear_gone(self._call, stream, group)
         if found:
             self._claimed[group, consumer, stream] = found[-1].id
         return found
@@ -170,13 +174,27 @@ class RedisStreams:
             if not str(error.__cause__).startswith("BUSYGROUP"):
                 raise
 
+    def drop_group(self, group: str, stream: str) -> None:
+        """Take the group away."""
+        if group in self.groups(stream):
+            self._call("XGROUP", "DESTROY", stream, group)
+
+    def groups(self, stream: str) -> dict[str, float | None]:
+        """Return the groups by name, with how long ago a consumer of theirs has asked."""
+        idle_s: dict[str, float | None] = {}
+        for told in self._about("GROUPS", stream):
+            name = named(told)["name"]
+            waits = [named(one)["idle"] / 1000 for one in self._about("CONSUMERS", stream, name)]
+            idle_s[name.decode("utf-8", "backslashreplace")] = min(waits, default=None)
+        return idle_s
+
     def history(self, stream: str, *, after: str = "0", count: int | None = None) -> list[Entry]:
         """Return entries after an id without a group."""
         found: list[Entry] = []
         last = format_id(parse_id(after))
         while count is None or len(found) < count:
             batch = _BATCH if count is None else min(_BATCH, count - len(found))
-            entries = _entries(stream, self._call("XRANGE", stream, f"({last}", "+", "COUNT", batch))
+            entries = listed(stream, self._call("XRANGE", stream, f"({last}", "+", "COUNT", batch))
             found.extend(entries)
             if len(entries) < batch:
                 break
@@ -185,13 +203,8 @@ class RedisStreams:
 
     def last_id(self, stream: str) -> str:
         """Return the id of the last entry ever added."""
-        try:
-            facts = self._call("XINFO", "STREAM", stream)
-        except StreamError as error:
-            if "no such key" in str(error.__cause__):
-                return "0-0"
-            raise
-        return _last_id(facts)
+        facts = self._about("STREAM", stream)
+        return told_last(facts) if facts else "0-0"
 
     def length(self, stream: str) -> int:
         """Return how many entries the stream keeps."""
@@ -238,6 +251,15 @@ class RedisStreams:
         self._client.connection_pool.disconnect()
         self._client.close()
 
+    def _about(self, what: str, stream: str, *group: bytes) -> list[Any]:
+        """Return what the server says of a stream or of its group; nothing where there is none."""
+        try:
+            return list(self._call("XINFO", what, stream, *group))
+        except StreamError as error:
+            if any(word in str(error.__cause__) for word in ("no such key", "NOGROUP")):
+                return []
+            raise
+
     def _read(
         self,
         group: str,
@@ -277,7 +299,7 @@ class RedisStreams:
             stream = name.decode()
             if raw:
                 self._seen[(*place, stream)] = raw[-1][0].decode()
-            found.extend(_entries(stream, raw))
+            found.extend(listed(stream, raw))
         return found
 
     def _at_once(self, commands: Sequence[tuple[Any, ...]]) -> Any:
@@ -307,7 +329,7 @@ class RedisStreams:
         for stream, told in self._told.items():
             connection.send_command("XINFO", "STREAM", stream)
             try:
-                known = _last_id(connection.read_response())
+                known = told_last(connection.read_response())
             except self._errors.NoPermissionError:
                 continue
             except self._errors.ResponseError:
@@ -358,40 +380,5 @@ class RedisStreams:
         except self._errors.NoPermissionError:
             self._alert(f"{self.address} does not tell its version to this user (INFO); 6.2 or newer is needed.")
         else:
-            found = re.search(r"^redis_version:(\d+)\.(\d+)", told, re.MULTILINE)
-            if found is None or (int(found[1]), int(found[2])) < _OLDEST:
-                version = found[0].partition(":")[2] if found else "unknown"
-                raise StreamError(f"{self.address} is of version {version}; Redis 6.2 or newer, or Valkey, is needed.")
+            check_version(self.address, told)
         self._is_checked = True
-
-
-def _xadd(stream: str, fields: Mapping[str, bytes | str]) -> tuple[Any, ...]:
-    if not fields:
-        raise no_fields(stream)
-    return ("XADD", stream, "*", *(part for pair in fields.items() for part in pair))
-
-
-def _entries(stream: str, raw: Sequence[Any]) -> list[Entry]:
-    """Return what the server listed; what was deleted from the stream since is nothing, or an id without fields."""
-    return [
-        Entry(
-            stream,
-            item[0].decode(),
-            {
-                name.decode("utf-8", "backslashreplace"): body
-                for name, body in zip(item[1][::2], item[1][1::2], strict=True)
-            },
-        )
-        for item in raw
-        if item is not None and item[1] is not None
-    ]
-
-
-def _last_id(facts: Sequence[Any]) -> str:
-    return str(facts[facts.index(b"last-generated-id") + 1].decode())
-
-
-def _address(client: Any) -> str:
-    facts = client.connection_pool.connection_kwargs
-    place = facts.get("path") or f"{facts.get('host', 'localhost')}:{facts.get('port', 6379)}"
-    return f"The stream server at {place}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sptrader.streams.gone import clear_gone
 from sptrader.streams.ids import id_after, parse_id
+from sptrader.streams.replies import named
 
 _STEP = 1_000
 
@@ -29,8 +31,10 @@ def trim(call: Callable[..., Any], stream: str, most: int) -> None:
 def _kept_from(call: Callable[..., Any], stream: str) -> str | None:
     """Return the first id that a group has not acknowledged; None where there is no group."""
     first: list[str] = []
-    for flat in call("XINFO", "GROUPS", stream):
-        group = dict(zip(flat[::2], flat[1::2], strict=True))
-        pending, oldest = call("XPENDING", stream, group[b"name"])[:2]
-        first.append(oldest.decode() if pending else id_after(group[b"last-delivered-id"].decode()))
+    for group in map(named, call("XINFO", "GROUPS", stream)):
+        pending, oldest = call("XPENDING", stream, group["name"])[:2]
+        if pending and not call("XRANGE", stream, oldest, oldest):
+            clear_gone(call, stream, group["name"])
+            pending, oldest = call("XPENDING", stream, group["name"])[:2]
+        first.append(oldest.decode() if pending else id_after(group["last-delivered-id"].decode()))
     return min(first, key=parse_id, default=None)

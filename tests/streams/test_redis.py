@@ -323,3 +323,31 @@ def serve_tls(listening, context, url):
         while asked := client.recv(65_536):
             server.sendall(asked)
             client.sendall(server.recv(65_536))
+
+
+def test_what_was_deleted_while_it_was_pending_is_cleared_when_it_is_claimed(url, connected) -> None:
+    streams = connected(url)
+    ids = streams.add_many([("s", {"n": str(n)}) for n in range(5)])
+    streams.make_group("g", "s", after="0")
+    streams.read("g", "dead", ["s"])
+    with redis.Redis.from_url(url) as client:
+        client.xdel("s", ids[0], ids[3])
+
+    assert numbers(streams.claim("g", "b", "s")) == [1, 2, 4]
+    assert streams.pending("g", "s") == 3
+
+
+def test_what_was_deleted_while_it_was_pending_does_not_hold_up_trimming(url, connected) -> None:
+    streams = connected(url)
+    ids = streams.add_many([("s", {"n": str(n)}) for n in range(1_500)])
+    streams.make_group("g", "s", after="0")
+    streams.read("g", "a", ["s"], count=1_500)
+    streams.acknowledge("g", "s", ids[1:1_400])
+    with redis.Redis.from_url(url) as client:
+        client.xdel("s", ids[0])
+        streams.trim("s", 10)
+        streams.trim("s", 10)
+
+        assert 100 <= streams.length("s") <= 200
+        assert streams.pending("g", "s") == 100
+        assert client.xpending_range("s", "g", "-", "+", 1)[0]["message_id"].decode() == ids[1_400]

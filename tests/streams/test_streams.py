@@ -335,3 +335,49 @@ def test_trimming_cuts_what_all_groups_have_acknowledged(connect) -> None:
     streams.trim("s", 10)
     assert 50 <= streams.length("s") < 300
     assert [entry.id for entry in streams.history("s")][-50:] == ids[250:]
+
+
+def test_a_group_that_is_dropped_holds_up_trimming_no_longer(connect) -> None:
+    streams = connect()
+    ids = streams.add_many([("s", {"n": str(k)}) for k in range(300)])
+    for group in ("lives", "gone"):
+        streams.make_group(group, "s", after="0")
+        streams.read(group, "c", ["s"], count=300)
+    streams.acknowledge("lives", "s", ids)
+    streams.trim("s", 10)
+    assert streams.length("s") == 300
+    for _ in range(2):  # again is no error, nor is a stream that is not there
+        streams.drop_group("gone", "s")
+    streams.drop_group("gone", "none")
+    streams.trim("s", 10)
+    assert streams.length("s") <= 200
+    assert list(streams.groups("s")) == ["lives"]
+    assert streams.pending("lives", "s") == 0
+    with pytest.raises(StreamError, match="has no group 'gone'"):
+        streams.pending("gone", "s")
+
+
+def test_groups_tell_how_long_nobody_has_asked(connect) -> None:
+    streams = connect()
+    for group in ("asked", "never"):
+        streams.make_group(group, "s", after="0")
+    streams.add("s", {"n": "0"})
+    streams.read("asked", "a", ["s"])
+    threading.Event().wait(0.05)
+    idle_s = streams.groups("s")
+    assert idle_s["never"] is None
+    assert idle_s["asked"] >= 0.04
+    streams.add("s", {"n": "1"})
+    streams.read("asked", "b", ["s"])
+    assert streams.groups("s")["asked"] < idle_s["asked"]
+    assert streams.groups("none") == {}
+
+
+def test_dropping_a_group_ends_the_wait_of_its_reader(connect) -> None:
+    reader, other = connect(), connect()
+    reader.make_group("g", "s", after="0")
+    timer = threading.Timer(0.1, other.drop_group, ("g", "s"))
+    timer.start()
+    with pytest.raises(StreamError, match="has no group 'g'"):
+        reader.read("g", "a", ["s"], block_ms=10_000)
+    timer.join()

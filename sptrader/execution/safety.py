@@ -120,9 +120,14 @@ class Verdict(NamedTuple):
     memory: Memory
 
 
+def is_check(reason: str) -> bool:
+    """Whether an order's reason is the code of a check, and not a broker's own words."""
+    return reason in {check.value for check in Check}
+
+
 def refusal_sentence(reason: str) -> str:
     """Return why an order was refused: a check's code with what it means, else the broker's own words."""
-    return f"{reason}: {Check(reason).sentence}" if reason in {check.value for check in Check} else reason
+    return f"{reason}: {Check(reason).sentence}" if is_check(reason) else reason
 
 
 def memory_of(records: Iterable[Record]) -> Memory:

@@ -52,7 +52,8 @@ class Explanation:
 
     `time` is the bar's open and `decided_at` its close, UTC. `position` is what was held at the decision. `orders` were
     decided then, `fills` are theirs, and those of the bar itself. `finer` tells what finer bars or ticks decided inside the
-    bars of those fills.
+    bars of those fills. `refused` are those of the orders that a check before sending, or a broker, refused, with the reason:
+    of a live session only.
     """
 
     time: pd.Timestamp
@@ -73,6 +74,7 @@ class Explanation:
     orders: tuple[Mapping[str, Any], ...]
     fills: tuple[Mapping[str, Any], ...]
     finer: tuple[tuple[str, str], ...] = ()
+    refused: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as dicts, tuples, numbers and text."""
@@ -111,7 +113,8 @@ class Explanation:
     def _headline(self) -> str:
         if self.outcome == "":
             return "nothing was asked for: no signal fired and no condition changed"
-        return f"{self.action.replace('_', ' ')} {self.outcome}: {self.sentence} ({self.reason})"
+        then = "".join(f"; {why}" for why in self.refused)
+        return f"{self.action.replace('_', ' ')} {self.outcome}: {self.sentence} ({self.reason}){then}"
 
     def _parts(self) -> list[tuple[str, list[tuple[str, str]]]]:
         parts = [

@@ -23,6 +23,7 @@ from sptrader.orchestrator.prices import step_fraction
 from sptrader.orchestrator.tables import fill_rows, with_texts
 
 _CANCELLED = {k.CANCELLED_BY_EXIT, k.REPLACED, k.DRAWDOWN_LIMIT, k.DAILY_LOSS, k.MARGIN_CALL}
+_REJECTED = {Reason.MARGIN_AT_FILL, Reason.REJECTED, Reason.ORDER_NOTIONAL}  # at the fill, or before it was sent
 _LIMITS = {Reason.RISK_HALT, Reason.DAILY_LOSS, Reason.MARGIN_CALL}
 _LEAVING = (k.LEAVE, k.REVERSE_LONG, k.REVERSE_SHORT)
 _EXIT, _ENTRY, _CHILD = range(3)  # what is made at one time: exits first, and children at the fills after it
@@ -67,8 +68,8 @@ def order_tables(outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the orders and the fills of a run, in the order in which they were made.
 
     Order `status` is `filled`, `cancelled`, `expired`, `rejected` or `working`; `ended_by` says why it ended. `created_at` is
-    the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close,
-    unless its fill was rejected at the open. The `stop_price` of a trailing stop is where it began. A fill's `time` is the
+    the time of the decision, of children that of the entry's fill. An order that ended unfilled ended at a bar's close, unless
+    it was rejected, which is by the bar's open. The `stop_price` of a trailing stop is where it began. A fill's `time` is the
     open of the bar it happened in, `spread_cost` and `slippage_cost` are in account currency.
     """
     return _Story(outcome).tables()
@@ -113,7 +114,7 @@ class _Story:
         bar = int(row[m.O_BAR])
         if row[m.O_QUANTITY] == 0.0:
             reason = row[m.O_REASON]
-            is_rejected = reason == k.MARGIN_AT_FILL
+            is_rejected = reason in _REJECTED
             status = "rejected" if is_rejected else "cancelled" if reason in _CANCELLED else "expired"
             ended_at = self._opened(bar) if is_rejected else self._decided(bar)
             self._end(book.working, status, Reason(int(reason)).word, ended_at)

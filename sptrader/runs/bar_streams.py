@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Mapping
 
+from sptrader.clock import LiveClock
 from sptrader.errors import StreamError
 from sptrader.model.bars import BarsFacts
 from sptrader.model.messages import BarMessage
-from sptrader.model.ports import Streams
+from sptrader.model.ports import Entry, Streams
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
+from sptrader.streams.deadletters import MOST_DEAD, encode_dead_letter
 
 BATCH = 2048
+_log = logging.getLogger("sptrader.live")
 
 
 class BarStreams:
-    """Reads every instrument's stream from its beginning; what follows is found by looking again."""
+    """Reads every instrument's stream from its beginning; what follows is found by looking again.
 
-    def __init__(self, streams: Streams, facts: Mapping[str, BarsFacts]) -> None:
-        self._streams = streams
+    Bars are read by history and without a consumer group, alone among the parts' arrows: components look at all bars since the
+    first, so that every reader that starts, or starts again, needs them from there on, acknowledged or not. A group would
+    remember a place that nobody goes on from, and hold none of them back: the stream of bars is not trimmed.
+
+    With `buries` what is no bar gets a dead letter, once, whoever reads it again; else it is only counted.
+    """
+
+    def __init__(self, streams: Streams, facts: Mapping[str, BarsFacts], *, buries: bool = False) -> None:
+        self._streams, self._buries = streams, buries
+        self._clock = LiveClock()
         self._after = {keys.bars(symbol, known.timeframe): "0" for symbol, known in facts.items()}
         self._pause = threading.Event()
         self.dead = 0  # entries that were no bar
@@ -38,10 +50,20 @@ class BarStreams:
                 self._after[name] = entry.id
                 try:
                     message = decode(entry.fields)
-                except StreamError:
+                    if not isinstance(message, BarMessage):
+                        raise StreamError(f"the stream {name} carries no {type(message).__name__}.", key="message")
+                except StreamError as error:
                     self.dead += 1
+                    if self._buries:
+                        self._bury(entry, str(error))
                     continue
-                if isinstance(message, BarMessage):
-                    yield message
-                else:
-                    self.dead += 1
+                yield message
+
+    def _bury(self, entry: Entry, reason: str) -> None:
+        """Put what is no bar where a person finds it; what an earlier reader put there stands already."""
+        grave = keys.deadletter(entry.stream)
+        known = self._streams.history(grave)
+        if all(one.fields.get("id") != entry.id.encode() for one in known):
+            at_ns = self._clock.now_ns()
+            self._streams.add(grave, encode_dead_letter(entry, reason, at_ns=at_ns), most=MOST_DEAD)
+            _log.warning("A message on %s was not understood: %s", entry.stream, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -13,6 +13,7 @@ from sptrader.model.messages import Heartbeat
 from sptrader.model.ports import Streams
 from sptrader.runs.lease import FEED, is_running
 from sptrader.runs.part import STALE_S
+from sptrader.runs.signal_groups import group_of
 from sptrader.streams import keys
 from sptrader.streams.codec import decode_body
 
@@ -41,6 +42,29 @@ def read_snapshot(streams: Streams, account: str) -> dict[str, object] | None:
         return None if body is None else msgspec.json.decode(body, type=dict[str, object])
     except msgspec.DecodeError as error:
         raise StreamError(f"the snapshot of account '{account}' cannot be read: {error}.", key="state") from error
+
+
+def unfinished(streams: Streams) -> dict[str, frozenset[tuple[str, str]]]:
+    """Return the accounts of all sessions that live or can be resumed, with the bars (symbol, timeframe) that each reads."""
+    found: dict[str, frozenset[tuple[str, str]]] = {}
+    living = {beat.account for beat in heartbeats(streams) if is_fresh(beat)} - {FEED}
+    begun = {name.partition(":")[2] for kind in ("state", "orders") for name in streams.keys(f"{kind}:*")}
+    for account in sorted(living | {name for name in begun if name and ":" not in name}):
+        try:
+            told = read_snapshot(streams, account) or {}
+        except StreamError:
+            told = {}  # whose it is cannot be read: it is taken for one that needs its signals
+        if account in living or not told.get("is_over"):
+            found[account] = frozenset(_bars_of(told))
+    return found
+
+
+def _bars_of(told: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The bars that a snapshot says its session reads."""
+    bars = told.get("bars")
+    for one in bars if isinstance(bars, list) else []:
+        if isinstance(one, list) and len(one) == 2:
+            yield str(one[0]), str(one[1])
 
 
 def require_stopped(streams: Streams, account: str) -> None:
@@ -73,11 +97,13 @@ def require_new(streams: Streams, account: str) -> None:
 def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = ()) -> list[str]:
     """Take an account's streams and keys from the server, with the bars (symbol, timeframe) named; return their names.
 
-    The stream of signals, which all sessions share, goes only when no other session lives; else it is noted after which
-    entry the account begins anew.
+    The stream of signals, which all sessions share, goes only when no other session lives or was stopped unfinished; else the
+    account's group leaves it, and it is noted after which entry the account begins anew. Raises `RunError` for bars that a
+    feed publishes, or that another session which is not over reads.
     """
+    others = {name: read for name, read in unfinished(streams).items() if name != account}
     names = [keys.orders(account), keys.fills(account), keys.control(account), keys.state(account), keys.stop(account)]
-    names.append(keys.began(account))
+    names += [keys.began(account), keys.dropped(account)]
     feeds = {beat.role for beat in heartbeats(streams, FEED) if is_fresh(beat)}
     for symbol, timeframe in bars:
         if any(_is_of(role, symbol, timeframe) for role in feeds):
@@ -87,8 +113,15 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
                 key="replay",
                 value=symbol,
             )
+        readers = [name for name, read in others.items() if (symbol, timeframe) in read]
+        if readers:
+            raise RunError(
+                f"the session of account '{readers[0]}' on this server is not over and reads its bars of {symbol} {timeframe}; "
+                f"let it end, give it up with `sptrader live-forget --account {readers[0]}`, or take another server.",
+                key="replay",
+                value=symbol,
+            )
         names += [keys.bars(symbol, timeframe), keys.facts(symbol, timeframe)]
-    others = {beat.account for beat in heartbeats(streams) if is_fresh(beat)} - {account, FEED}
     if not others:
         names.append(keys.SIGNALS)
     there = [name for name in names if name in set(streams.keys("*"))]
@@ -96,6 +129,7 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
         streams.delete(name)
         streams.delete(keys.deadletter(name))
     if others:
+        streams.drop_group(group_of(account), keys.SIGNALS)
         streams.set(keys.began(account), streams.last_id(keys.SIGNALS).encode())
     return there
 

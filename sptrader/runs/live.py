@@ -27,6 +27,7 @@ from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.runs.order_limits import OrderLimits
 from sptrader.runs.part import Part
 from sptrader.runs.provenance import make_provenance
+from sptrader.runs.refusals import KEY as REFUSED
 from sptrader.runs.run import Run
 from sptrader.runs.signal_worker import SignalWorker
 from sptrader.runs.tick_desk import TickDesk
@@ -202,6 +203,8 @@ def live_run(
         made_at_ns=clock.now_ns(),
     )
     provenance["trials_of"] = list(trials_of)
+    if refused := desk.refusals():
+        provenance[REFUSED] = refused
     provenance["on_difference"] = asdict(live.policy)
     on_quotes = (fills or fills_of(live)) == "quotes"
     apart = {"fills": "quotes" if on_quotes else "bars", "faults": asdict(faults or Faults())}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -29,16 +29,12 @@ from sptrader.model.messages import (
     Command,
     Event,
     EvidenceRequest,
-    PriceUpdate,
     Reconciled,
 )
 from sptrader.model.orders import (
     Cancel,
     Decided,
-    Fill,
     Instruction,
-    Matched,
-    NightCharge,
     Order,
     OrderStatus,
     OrderUpdate,
@@ -48,36 +44,28 @@ from sptrader.model.ports import Entry, Streams
 from sptrader.orchestrator.backtest import Outcome
 from sptrader.orchestrator.between import Answer, hold, take_command, take_event
 from sptrader.orchestrator.session import Session
+from sptrader.runs.admission import check_message, is_passed_over
 from sptrader.runs.again import Again, Writes
 from sptrader.runs.cash_watch import CashWatch
+from sptrader.runs.evidence import Comparison
 from sptrader.runs.inbox import Inbox
 from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
-from sptrader.runs.reconciling import reconciled, request
+from sptrader.runs.refusals import refusals
+from sptrader.runs.signal_groups import group_of, require_all_signals, shorten_signals
 from sptrader.runs.snapshot import snapshot
 from sptrader.runs.venue_reports import VenueReports, key_of
 from sptrader.streams import keys
-from sptrader.streams.codec import decode, encode, event_time_ns
+from sptrader.streams.codec import decode, event_time_ns
 from sptrader.streams.journal import Journal, Step
 from sptrader.streams.journal_tables import Identity
 
 JOURNAL = "session.sqlite"
 STATE = "kernel"
-# the journal's own notes among the inputs
-ASKED = "asked"  # for the broker's evidence
-COMPARED = "compared"  # and what came of it
 SNAPSHOT_S = 0.25
-MOST_SIGNALS = (
-    100_000  # that stay on their stream when they were acknowledged; the bars' streams keep all since the first
-)
 MOST_EVENTS = 10_000  # of which the desk knows whether they come again
-_CARRIES: dict[str, tuple[type, ...]] = {
-    "signals": (ColumnsMessage, Event, PriceUpdate),
-    "fills": (Fill, OrderUpdate, NightCharge, Matched, BrokerEvidence, Answered),
-    "control": (Command,),
-}
 _log = logging.getLogger("sptrader.live")
 
 
@@ -100,10 +88,7 @@ class OrchestratorDesk:
         self.session = Session(live.setting, partial(_nameless, folder))
         self._clock = LiveClock()
         self._feed_clock = ReplayClock(0)  # the end of the last bar: what the age of signals is measured on
-        self._policy = policy or live.policy
         self._cash = CashWatch(live.strategy.live, mode=live.mode)
-        self._asked = ""  # the request whose answer is waited for
-        self.reconciled: Reconciled | None = None  # what came of the last comparison
         self._events: dict[bytes, None] = {}  # the last ones, for a publisher that sends again
         self._warned_ns = 0
         self._is_idle = True
@@ -120,20 +105,18 @@ class OrchestratorDesk:
             synchronous="FULL" if live.mode == "live" else "NORMAL",
             adopt=adopt,
         )
+        self._evidence = Comparison(self.session, self._journal, policy or live.policy)
         self._reports = VenueReports(live.plan.symbols, self._journal, self.session.writer.is_working)
         self._outbox = Outbox(streams, self._journal)
         self.recent: list[dict[str, object]] = []
-        self.counters: Counter[str] = Counter(read=0, acted=0, ignored=0, refused=0, dead=0)
-        self._recover()
+        self.counters: Counter[str] = Counter(read=0, acted=0, ignored=0, refused=0, dead=0, passed_over=0)
+        try:
+            self._recover()
+            self._inbox = self._joined()
+        except BaseException:
+            self.close()
+            raise
         self._trimmed = self.counters["read"]  # when the stream of signals was shortened last
-        names = [keys.SIGNALS, keys.fills(live.account), keys.control(live.account)]
-        self._inbox = Inbox(
-            streams,
-            self._journal,
-            f"orchestrator:{live.account}",
-            names,
-            begins={keys.SIGNALS: began_after(streams, live.account)},
-        )
         self._pulse = Pulse(streams, live.account, self.role)
         self._next_snapshot_s = 0.0
 
@@ -145,7 +128,12 @@ class OrchestratorDesk:
     @property
     def is_waiting(self) -> bool:
         """Whether it has asked for the broker's evidence and has no answer yet."""
-        return bool(self._asked)
+        return self._evidence.is_waiting
+
+    @property
+    def reconciled(self) -> Reconciled | None:
+        """What came of the last comparison with the broker's evidence."""
+        return self._evidence.found
 
     def step(self, block_ms: int) -> bool:
         """Take in what has arrived, journal what it leads to, then send and acknowledge."""
@@ -176,6 +164,10 @@ class OrchestratorDesk:
             self.session.close_out()
         return self.session.outcome()
 
+    def refusals(self) -> list[dict[str, Any]]:
+        """Return the orders that a check or the broker refused, as `sptrader.runs.refusals` lists them."""
+        return refusals(self._journal)
+
     def close(self) -> None:
         """Let go of the journal and of the session's files."""
         self.session.close()
@@ -189,8 +181,19 @@ class OrchestratorDesk:
         self._journal.checkpoint()
         thousands = (self.counters["read"] - self._trimmed) // 1_000
         self._trimmed += 1_000 * thousands
-        for _ in range(thousands):
-            self._streams.trim(keys.SIGNALS, MOST_SIGNALS)
+        if thousands:
+            shorten_signals(self._streams, own=self.live.account, times=thousands)
+
+    def _joined(self) -> Inbox:
+        """Join the readers of its streams, behind what its journal has of them."""
+        streams, account = self._streams, self.live.account
+        began = began_after(streams, account)
+        if not self.session.is_over:
+            require_all_signals(streams, account, after=self._journal.last_ids().get(keys.SIGNALS, began))
+        names = [keys.SIGNALS, keys.fills(account), keys.control(account)]
+        inbox = Inbox(streams, self._journal, group_of(account), names, begins={keys.SIGNALS: began})
+        streams.delete(keys.dropped(account))
+        return inbox
 
     def _recover(self) -> None:
         """Fold the journal's inputs again; the state they lead to must be the one that was journalled."""
@@ -212,34 +215,19 @@ class OrchestratorDesk:
         is_under_way = self.session.last_ns is not None and not self.session.is_over
         if is_under_way or self.live.mode == "live":
             with self._journal.transaction() as step:
-                self._ask(step)
+                self._evidence.ask(step)
         self._outbox.send()
-
-    def _ask(self, step: Step) -> None:
-        """Ask for the broker's evidence; what it shows is compared before anything is traded on."""
-        asked = request(self.session, self._journal, at_ns=self._clock.now_ns())
-        step.add_input(Entry(ASKED, asked.request_id, encode(asked)))
-        self._fold_request(asked, step)
-
-    def _fold_request(self, asked: EvidenceRequest, step: Writes) -> None:
-        self._asked = asked.request_id
-        step.send(keys.orders(self.live.account), f"request:{asked.request_id}", asked)
 
     def _compare(self, entry: Entry, shown: BrokerEvidence, step: Step) -> None:
         """Compare the books with what the broker shows, and do what the policy says; an answer to another request is none."""
-        step.set_last_id(entry.stream, entry.id)
-        if not shown.request_id:
-            self._ask(step)
-        elif shown.request_id == self._asked:
-            at_ns = self.session.last_ns or shown.at_ns
-            found = reconciled(self.session, self._journal, shown, self._policy, step=step, at_ns=at_ns)
-            step.add_input(Entry(COMPARED, shown.request_id, encode(found)))
+        found = self._evidence.compare(entry, shown, step)
+        if found is not None:
             self._fold_reconciled(found, step)
             for one in found.differences:
                 _log.warning("The broker shows something else: %s", one["why"])
 
     def _fold_reconciled(self, found: Reconciled, step: Writes) -> None:
-        self._asked, self.reconciled = "", found
+        self._evidence.fold_reconciled(found)
         self._reports.adopt(found.reports, step)
         if found.decision == "halt":
             hold(self.session, HALTED)
@@ -248,7 +236,7 @@ class OrchestratorDesk:
 
     def _may_book(self) -> bool:
         """Whether nothing is waited for; where all was told of the last bars, execution may have ended and nothing is traded."""
-        if not self._asked:
+        if not self.is_waiting:
             return True
         tail = self.session.tail
         return tail.has_ended and self._reports.has_all(tail.times_ns(self.session.done, tail.n_times))
@@ -258,7 +246,7 @@ class OrchestratorDesk:
         self.counters["read"] += is_signal
         try:
             message = decode(entry.fields)
-            self._check(entry.stream, message)
+            check_message(entry.stream, message, self.live.plan_id, self.session, self._reports)
         except StreamError as error:
             at_ns = self._clock.now_ns()
             step.add_dead_letter(entry, str(error), at_ns=at_ns)
@@ -269,33 +257,15 @@ class OrchestratorDesk:
         if isinstance(message, BrokerEvidence):
             self._compare(entry, message, step)
             return
-        if self._is_passed_over(message):
+        if is_passed_over(message, self.live.plan_id):
             step.set_last_id(entry.stream, entry.id)
             verdict = "ignored"
+            self.counters["passed_over"] += is_signal
         else:
             step.add_input(entry)
             verdict = self._act(entry, message, step)
         if is_signal:
             self.counters[verdict] += 1
-
-    def _check(self, stream: str, message: object) -> None:
-        """Raise `StreamError` for what does not belong on a stream, or cannot be: nothing of it is folded."""
-        allowed = _CARRIES[stream.partition(":")[0]]
-        if not isinstance(message, allowed):
-            raise StreamError(f"the stream {stream} carries no {type(message).__name__}.", key="message")
-        if isinstance(message, Report):
-            self._reports.check(message)
-        elif isinstance(message, ColumnsMessage) and message.plan == self.live.plan_id:
-            self.session.check_columns(message)
-
-    def _is_passed_over(self, message: object) -> bool:
-        """Whether a message leaves no trace but its count: other plans' outputs, events that the outputs have told already,
-        prices, which decide nothing."""
-        if isinstance(message, ColumnsMessage):
-            return message.plan != self.live.plan_id
-        return isinstance(message, PriceUpdate) or (
-            isinstance(message, Event) and message.metadata.get("source") == "worker"
-        )
 
     def _act(self, entry: Entry, message: object, step: Writes) -> str:
         """Fold what was checked; return what became of it."""
@@ -314,7 +284,7 @@ class OrchestratorDesk:
                 why = f"order {message.client_order_id}: {refusal_sentence(message.reason)}"
                 self._answered(Answer("refused", why), "order refused", message.symbol, step)
         elif isinstance(message, EvidenceRequest):
-            self._fold_request(message, step)
+            self._evidence.fold_request(message, step)
         elif isinstance(message, Reconciled):
             self._fold_reconciled(message, step)
         self._book(step)
@@ -324,7 +294,7 @@ class OrchestratorDesk:
         digest = hashlib.blake2b(body, digest_size=16).digest()
         if digest in self._events:
             return "ignored"
-        if self._asked:
+        if self.is_waiting:
             answer = Answer("refused", "nothing is traded before the books were compared with the broker")
             self._answered(answer, f"{event.signal_name} {event.signal_type}", str(event.metadata["symbol"]), step)
             return answer.verdict
@@ -390,14 +360,6 @@ class OrchestratorDesk:
                 _log.info("for execution of %s", self.live.account, extra={"instruction": instruction})
                 self._reports.sent(instruction, step)
 
-    def _reconciliation(self) -> dict[str, object] | None:
-        """How the books stood to the broker's evidence last, as a snapshot shows it; None where it was never asked for."""
-        found = self.reconciled
-        if found is None:
-            return {"decision": "waiting", "differences": []} if self._asked else None
-        decision = "waiting" if self._asked else found.decision
-        return {"decision": decision, "differences": list(found.differences), "blocked": sorted(self.session.blocked)}
-
     def _note(self, decision: dict[str, object]) -> None:
         self.recent.append(decision)
         del self.recent[:-200]
@@ -409,7 +371,7 @@ class OrchestratorDesk:
         if is_due or now_s >= self._next_snapshot_s:
             self._next_snapshot_s = now_s + SNAPSHOT_S
             body = snapshot(self.session, self.live, dict(self.counters), self.recent, at_ns=self._clock.now_ns())
-            body["reconciliation"] = self._reconciliation()
+            body["reconciliation"] = self._evidence.told()
             self._streams.set(keys.state(self.live.account), msgspec.json.encode(body))
             self._pulse.beat(self.counters, is_due=is_due)
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from sptrader.model.ports import Entry, Streams
 from sptrader.streams import keys
-from sptrader.streams.deadletters import encode_dead_letter
+from sptrader.streams.deadletters import MOST_DEAD, encode_dead_letter
 from sptrader.streams.ids import parse_id
 from sptrader.streams.journal import Journal, Step
 
 MOST_SENT = 10_000  # messages kept on a stream once every reader has acknowledged them
-MOST_DEAD = 1_000  # dead letters kept on a stream; the journal has all of them
 
 
 class Outbox:
@@ -43,7 +42,7 @@ class Outbox:
         self._sent = []
 
     def dead(self, entry: Entry, reason: str, *, at_ns: int) -> None:
-        """Put an entry that was not understood where a person finds it."""
+        """Put an entry that was not understood where a person finds it; the journal keeps those that its stream no longer does."""
         self._streams.add(keys.deadletter(entry.stream), encode_dead_letter(entry, reason, at_ns=at_ns), most=MOST_DEAD)
 
     def _take_back_lost(self) -> None:

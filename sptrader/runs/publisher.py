@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from sptrader.clock import LiveClock
+from sptrader.errors import StreamError
 from sptrader.model.messages import Event, PriceUpdate
-from sptrader.runs.orchestrator_desk import MOST_SIGNALS
 from sptrader.runs.sessions import find_session
+from sptrader.runs.signal_groups import MOST_SIGNALS, shorten_signals
 from sptrader.streams import keys
 from sptrader.streams.codec import encode
 from sptrader.streams.redis import RedisStreams
+
+_log = logging.getLogger("sptrader.live")
+_LOOK = 1_000  # messages between two looks for readers that are gone
 
 
 class SignalPublisher:
@@ -28,6 +33,7 @@ class SignalPublisher:
         url = redis_url or os.environ.get("REDIS_URL") or find_session(account).url
         self._streams = RedisStreams(url)
         self._clock = LiveClock()
+        self._n_added = 0
 
     def publish(
         self,
@@ -51,11 +57,11 @@ class SignalPublisher:
             strength=strength,
             metadata={**(metadata or {}), "symbol": symbol},
         )
-        return self._streams.add(keys.SIGNALS, encode(event), most=MOST_SIGNALS)
+        return self._add(event)
 
     def publish_prices(self, prices: Mapping[str, float]) -> str:
         """Publish the latest prices by symbol, for other readers of the stream: sessions count them and decide nothing on them."""
-        return self._streams.add(keys.SIGNALS, encode(PriceUpdate(prices=dict(prices))), most=MOST_SIGNALS)
+        return self._add(PriceUpdate(prices=dict(prices)))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -68,3 +74,13 @@ class SignalPublisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _add(self, message: Event | PriceUpdate) -> str:
+        id = self._streams.add(keys.SIGNALS, encode(message), most=MOST_SIGNALS)
+        self._n_added += 1
+        if self._n_added % _LOOK == 0:
+            try:
+                shorten_signals(self._streams)
+            except StreamError as error:  # the message itself was sent: who sent it must not send it again
+                _log.warning("Stream '%s' could not be trimmed: %s", keys.SIGNALS, error)
+        return id

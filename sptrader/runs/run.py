@@ -41,6 +41,7 @@ from sptrader.performance.returns import (
 )
 from sptrader.runs.config import RunConfig
 from sptrader.runs.ledger import ledger_file, n_trials
+from sptrader.runs.refusals import KEY, explained, kept_refusals, with_codes
 from sptrader.runs.reported import Trials
 from sptrader.strategy.plan import signal_type_doubts
 from sptrader.strategy.spec import Risk
@@ -262,9 +263,21 @@ class Run:
     def explain(self, time: str | pd.Timestamp, symbol: str | None = None) -> Explanation:
         """Tell everything that led to the decision of the bar that opened at `time` (UTC); `symbol` where there are several.
 
+        Of a live session it also says which check, or the broker, refused an order that was decided then, and why.
+
         Raises `RunError` for a time at which no bar opened, naming the nearest ones.
         """
-        return explain(self._outcome, time, symbol)
+        try:
+            outcome = self._outcome
+        except RunError as error:
+            if said := kept_refusals(self._refused, time, str(self.provenance["timeframe"])):
+                raise RunError(f"{error} Of this bar it kept: {said}.", key="time", value=str(time)) from error
+            raise
+        return explained(explain(outcome, time, symbol), self._refused)
+
+    @property
+    def _refused(self) -> list[dict[str, Any]]:
+        return list(self.provenance.get(KEY, ()))
 
     def plot(self, name: str = "dashboard", *, symbol: str | None = None, theme: str = "light") -> Figure:
         """Return a Plotly figure: `dashboard`, `price`, `equity`, `monthly`, `results`, `costs` or `rolling`."""
@@ -315,7 +328,8 @@ class Run:
 
     @cached_property
     def _order_tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return order_tables(self._outcome)
+        orders, fills = order_tables(self._outcome)
+        return with_codes(orders, self._refused), fills
 
     @cached_property
     def _closed(self) -> ClosedTrades:

@@ -6,7 +6,7 @@ When several bars wait they are computed at once: what a component says of a bar
 from __future__ import annotations
 
 from sptrader.errors import StreamError
-from sptrader.model.messages import BarMessage, ColumnsMessage, Event
+from sptrader.model.messages import BarMessage, ColumnsMessage
 from sptrader.model.ports import Streams
 from sptrader.orchestrator.arriving import column_messages
 from sptrader.orchestrator.columns import make_columns
@@ -15,6 +15,7 @@ from sptrader.runs.bar_streams import BarStreams
 from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.part import Pulse
+from sptrader.runs.worker_events import worker_events
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, encode
 
@@ -32,7 +33,7 @@ class SignalWorker:
         setting = live.setting
         self._streams, self._live = streams, live
         self._tail = Tail(setting.plan, setting.facts, setting.instruments, setting.currency, None)
-        self._bars = BarStreams(streams, setting.facts)
+        self._bars = BarStreams(streams, setting.facts, buries=True)
         self._waiting: dict[str, list[BarMessage]] = {symbol: [] for symbol in setting.facts}
         self._published = _published(streams, live.plan_id, began_after(streams, live.account))
         self._is_over = False
@@ -69,7 +70,7 @@ class SignalWorker:
             new = [bar for bar in bars if last < _ENDED and (bar.kind == "end" or bar.time_ns > last)]
             for message in self._messages(symbol, new):
                 entries.append((keys.SIGNALS, encode(message)))
-                events = _events(message, self._live)
+                events = worker_events(message, self._live)
                 entries += [(keys.SIGNALS, encode(event)) for event in events]
                 self.counters["events"] += len(events)
             bars.clear()
@@ -90,27 +91,6 @@ class SignalWorker:
             made = {m.bar.time_ns: m for m in column_messages(plan_id, setting.plan, columns, rows)}
         plain = ((bar, made.get(bar.time_ns) if bar.kind == "bar" else None) for bar in bars)
         return [found or ColumnsMessage(plan=plan_id, bar=bar) for bar, found in plain]
-
-
-def _events(message: ColumnsMessage, live: LiveSetting) -> list[Event]:
-    """The bar's events in the form that every program reads."""
-    return [
-        Event(
-            timestamp=message.bar.time_ns,
-            signal_name=name,
-            signal_type=found.type,
-            strength=1.0 if found.strength is None else found.strength,
-            metadata={
-                "symbol": message.bar.symbol,
-                "timeframe": message.bar.timeframe,
-                "plan": live.plan_id,
-                "source": "worker",
-                **found.outputs,
-            },
-        )
-        for name, found in message.signals.items()
-        if found.type is not None
-    ]
 
 
 def _published(streams: Streams, plan_id: str, after: str) -> dict[str, int]:

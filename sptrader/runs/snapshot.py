@@ -37,6 +37,7 @@ def snapshot(
         "parameters": dict(live.plan.parameters),
         "symbols": list(live.plan.symbols),
         "timeframe": live.plan.timeframe,
+        "bars": [[symbol, known.timeframe] for symbol, known in setting.facts.items()],
         "last_ns": session.last_ns,
         "n_bars": session.done,
         "n_fills": session.pages.n_fills,

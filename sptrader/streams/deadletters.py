@@ -9,6 +9,7 @@ from sptrader.errors import StreamError
 from sptrader.model.ports import Entry
 
 MOST_BYTES = 1024 * 1024
+MOST_DEAD = 1_000  # dead letters kept on a stream
 _FIELD = "field:"
 
 

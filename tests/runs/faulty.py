@@ -10,6 +10,7 @@ import pandas as pd
 
 import sptrader as sp
 from sptrader.execution.faults import Faults
+from sptrader.model.ports import Streams
 from sptrader.runs.execution_desk import ExecutionDesk
 from sptrader.runs.live import facts_of, make_parts, work
 from sptrader.runs.live_setting import LiveSetting, make_live_setting
@@ -24,7 +25,7 @@ class Together:
     """All parts of a session, its streams and what it trades."""
 
     live: LiveSetting
-    streams: MemoryStreams
+    streams: Streams
     folder: Path
     frames: dict[str, pd.DataFrame]
     execution: ExecutionDesk
@@ -64,7 +65,7 @@ def together(
     *,
     faults: Faults | None = None,
     limits: OrderLimits | None = None,
-    streams: MemoryStreams | None = None,
+    streams: Streams | None = None,
     speed: float = float("inf"),
 ) -> Together:
     streams = streams or MemoryStreams()

@@ -19,7 +19,7 @@ from sptrader.model.period import time_text
 from sptrader.runs.control import Fate, Health, ask, health, reached, stop_session, switch_of
 from sptrader.runs.journal_replay import replay_journal
 from sptrader.runs.kill_switch import open_kill_switch, pull_kill_switch
-from sptrader.runs.leftovers import forget, require_stopped
+from sptrader.runs.leftovers import bars_read, forget, read_snapshot, require_stopped
 from sptrader.runs.sessions import SessionRecord, find_session, known_sessions
 from sptrader.streams import keys
 from sptrader.streams.deadletters import DeadLetter, decode_dead_letter
@@ -181,6 +181,7 @@ def live_dead(
     if letters is None:
         with reached(account, redis_url=redis_url) as place:
             streams = [keys.SIGNALS, keys.control(place.account), keys.orders(place.account), keys.fills(place.account)]
+            streams += [keys.bars(*one) for one in bars_read(read_snapshot(place.streams, place.account) or {})]
             letters = [
                 decode_dead_letter(entry.fields)
                 for name in streams

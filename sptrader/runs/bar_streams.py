@@ -16,6 +16,7 @@ from sptrader.streams.codec import decode
 from sptrader.streams.deadletters import MOST_DEAD, encode_dead_letter
 
 BATCH = 2048
+_OPTIONAL = ("volume", "spread", "sides")
 _log = logging.getLogger("sptrader.live")
 
 
@@ -26,13 +27,16 @@ class BarStreams:
     first, so that every reader that starts, or starts again, needs them from there on, acknowledged or not. A group would
     remember a place that nobody goes on from, and hold none of them back: the stream of bars is not trimmed.
 
-    With `buries` what is no bar gets a dead letter, once, whoever reads it again; else it is only counted.
+    What is no bar of its stream, or has other columns than those before it, is counted; with `buries` it gets a dead letter too,
+    once, whoever reads it again.
     """
 
     def __init__(self, streams: Streams, facts: Mapping[str, BarsFacts], *, buries: bool = False) -> None:
         self._streams, self._buries = streams, buries
         self._clock = LiveClock()
         self._after = {keys.bars(symbol, known.timeframe): "0" for symbol, known in facts.items()}
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._buried: dict[str, set[bytes]] = {}  # the ids of entries that have a dead letter, by stream
         self._pause = threading.Event()
         self.dead = 0  # entries that were no bar
 
@@ -49,21 +53,38 @@ class BarStreams:
             for entry in self._streams.history(name, after=after, count=BATCH):
                 self._after[name] = entry.id
                 try:
-                    message = decode(entry.fields)
-                    if not isinstance(message, BarMessage):
-                        raise StreamError(f"the stream {name} carries no {type(message).__name__}.", key="message")
+                    bar = self._bar(entry)
                 except StreamError as error:
                     self.dead += 1
                     if self._buries:
                         self._bury(entry, str(error))
                     continue
-                yield message
+                yield bar
+
+    def _bar(self, entry: Entry) -> BarMessage:
+        """Read an entry; raises `StreamError` for what does not belong on its stream."""
+        message = decode(entry.fields)
+        if not isinstance(message, BarMessage):
+            raise StreamError(f"the stream {entry.stream} carries no {type(message).__name__}.", key="message")
+        if keys.bars(message.symbol, message.timeframe) != entry.stream:
+            raise StreamError(
+                f"the stream {entry.stream} carries no bars of {message.symbol} {message.timeframe}.", key="symbol"
+            )
+        if message.kind == "bar":
+            names = tuple(name for name in _OPTIONAL if getattr(message, name) is not None)
+            before = self._columns.setdefault(entry.stream, names)
+            if names != before:
+                said, had = (", ".join(one) or "prices only" for one in (names, before))
+                raise StreamError(f"a bar on {entry.stream} has {said}; those before had {had}.", key="columns")
+        return message
 
     def _bury(self, entry: Entry, reason: str) -> None:
         """Put what is no bar where a person finds it; what an earlier reader put there stands already."""
         grave = keys.deadletter(entry.stream)
-        known = self._streams.history(grave)
-        if all(one.fields.get("id") != entry.id.encode() for one in known):
+        if entry.stream not in self._buried:
+            self._buried[entry.stream] = {one.fields.get("id", b"") for one in self._streams.history(grave)}
+        if entry.id.encode() not in self._buried[entry.stream]:
+            self._buried[entry.stream].add(entry.id.encode())
             at_ns = self._clock.now_ns()
             self._streams.add(grave, encode_dead_letter(entry, reason, at_ns=at_ns), most=MOST_DEAD)
             _log.warning("A message on %s was not understood: %s", entry.stream, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -55,16 +55,15 @@ def unfinished(streams: Streams) -> dict[str, frozenset[tuple[str, str]]]:
         except StreamError:
             told = {}  # whose it is cannot be read: it is taken for one that needs its signals
         if account in living or not told.get("is_over"):
-            found[account] = frozenset(_bars_of(told))
+            found[account] = frozenset(bars_read(told))
     return found
 
 
-def _bars_of(told: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The bars that a snapshot says its session reads."""
+def bars_read(told: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the bars (symbol, timeframe) that a snapshot says its session reads."""
     bars = told.get("bars")
-    for one in bars if isinstance(bars, list) else []:
-        if isinstance(one, list) and len(one) == 2:
-            yield str(one[0]), str(one[1])
+    listed = [one for one in bars if isinstance(one, list) and len(one) == 2] if isinstance(bars, list) else []
+    return [(str(symbol), str(timeframe)) for symbol, timeframe in listed]
 
 
 def require_stopped(streams: Streams, account: str) -> None:

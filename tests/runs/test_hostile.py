@@ -15,14 +15,15 @@ import sptrader as sp
 from sptrader.kernel import state as k
 from sptrader.model.bars import times_ns
 from sptrader.model.ids import PAPER
-from sptrader.model.messages import BarMessage, ColumnsMessage, Command
+from sptrader.model.messages import BarMessage, ColumnsMessage, Command, SignalValue
 from sptrader.model.orders import Cancel, Decided, Fill, Matched, Order, OrderStatus, OrderUpdate
 from sptrader.runs.live import facts_of, live_run, make_parts, work
 from sptrader.runs.live_setting import LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import OrchestratorDesk
 from sptrader.runs.paper_session import _HeldFeed
+from sptrader.runs.worker_events import is_of_worker, worker_events
 from sptrader.streams import keys
-from sptrader.streams.codec import encode
+from sptrader.streams.codec import decode, encode
 from sptrader.streams.deadletters import decode_dead_letter
 from sptrader.streams.journal_reader import JournalReader
 from sptrader.streams.memory import MemoryServer, MemoryStreams
@@ -66,7 +67,10 @@ HOSTILE = {
     keys.orders(PAPER): [
         *({"order": body} for body in NOT_JSON), encode(FILL), encode(BAR), {"order": b'{"message": "order"}'},
     ],
-    keys.bars("EURUSD", "1h"): [*({"bar": body} for body in NOT_JSON), encode(FILL)],
+    keys.bars("EURUSD", "1h"): [
+        *({"bar": body} for body in NOT_JSON), encode(FILL), encode(msgspec.structs.replace(BAR, symbol="GBPUSD")),
+        encode(msgspec.structs.replace(BAR, timeframe="1m")),
+    ],
     keys.control(PAPER): [
         *({"command": body} for body in NOT_JSON), {"command": b'{"message": "command", "command": "rob"}'}, encode(FILL),
     ],
@@ -128,6 +132,11 @@ def test_hostile_messages_change_nothing_and_are_kept_with_their_reason(session_
     chance = random.Random(5)
     waiting = [(stream, fields) for stream, all_ in HOSTILE.items() for fields in all_]
     chance.shuffle(waiting)
+    for one in [
+        one for one in waiting if one[0].startswith("bars")
+    ]:  # which the worker reads no longer than to their end
+        streams.add(*one)
+        waiting.remove(one)
 
     def disturb() -> None:
         for _ in range(min(2, len(waiting))):
@@ -148,8 +157,6 @@ def test_hostile_messages_change_nothing_and_are_kept_with_their_reason(session_
     assert counted["read"] == counted["acted"] + counted["ignored"] + counted["refused"] + counted["dead"]
     assert parts[2].counters["dead"] == len(HOSTILE[keys.orders(PAPER)])
     for stream, all_ in HOSTILE.items():
-        if stream.startswith("bars"):
-            continue  # their readers have no journal; they count
         letters = [decode_dead_letter(entry.fields) for entry in streams.history(keys.deadletter(stream))]
         assert len(letters) == len(all_)
         assert all(letter.reason.strip() for letter in letters)
@@ -173,11 +180,14 @@ def test_a_session_that_met_hostile_messages_can_be_started_again(session_of, tm
     counted = dict(parts[-1].counters)
     for part in parts:
         part.close()
+    n_buried = streams.length(keys.deadletter(keys.bars("EURUSD", "1h")))
+    assert n_buried == len(HOSTILE[keys.bars("EURUSD", "1h")])
 
     again = session_of(server, tmp_path / "run")
     assert dict(again[-1].counters) == counted
     work(again, stop=threading.Event())
 
+    assert streams.length(keys.deadletter(keys.bars("EURUSD", "1h"))) == n_buried  # read again, buried once
     assert_as_undisturbed(again[-1], tmp_path)
 
 
@@ -280,6 +290,38 @@ def test_an_event_of_another_program_leads_to_an_order_and_its_repetition_to_non
     assert desk.counters["acted"] == counted["acted"] + 1
     assert desk.counters["ignored"] == counted["ignored"] + 4
     assert streams.length(keys.orders(PAPER)) == before + 1
+
+
+def test_only_the_workers_own_events_are_passed_over(live, at_the_end_of, tmp_path: Path) -> None:
+    server = MemoryServer()
+    desk = at_the_end_of(bars_with(live, is_held=False), server, tmp_path / "run")
+    streams, counted = MemoryStreams(server), dict(desk.counters)
+    closed_ns = desk.session.last_ns + desk.session.timeframe_ns
+    told = [decode(entry.fields) for entry in streams.history(keys.SIGNALS) if "signal" in entry.fields]
+    assert counted["passed_over"] == len(told) > 0
+    assert all(is_of_worker(one) for one in told)
+
+    # what a worker said, once more, and of another account's session
+    last = told[-1]
+    streams.add(keys.SIGNALS, encode(last))
+    bar = BarMessage(symbol="EURUSD", timeframe="1h", time_ns=closed_ns, open=1.0, high=1.0, low=1.0, close=1.0)
+    columns = ColumnsMessage(plan="p", bar=bar, signals={"cross": SignalValue(type="golden_cross", strength=1.0)})
+    other = make_live_setting(live.strategy, facts_of(frames()), cash=100_000, currency="USD", account="other")
+    streams.add(keys.SIGNALS, encode(worker_events(columns, other)[0]))
+    desk.step(0)
+    assert desk.counters["passed_over"] == counted["passed_over"] + 2
+    assert desk.counters["ignored"] == counted["ignored"] + 2
+
+    # another program's, which uses the word, or the mark of another event
+    for metadata in ({"source": "worker"}, {**last.metadata}):
+        body = msgspec.structs.replace(
+            last, timestamp=closed_ns, signal_type="golden_cross", metadata={"symbol": "EURUSD", **metadata}
+        )
+        streams.add(keys.SIGNALS, encode(body))
+    desk.step(0)
+    assert desk.counters["passed_over"] == counted["passed_over"] + 2
+    assert desk.counters["acted"] == counted["acted"] + 1  # the second one finds an entry at work
+    assert desk.counters["read"] == sum(desk.counters[name] for name in ("acted", "ignored", "refused", "dead"))
 
 
 def test_a_stale_or_future_event_enters_nothing(live, at_the_end_of, tmp_path: Path) -> None:

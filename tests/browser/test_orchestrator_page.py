@@ -96,12 +96,12 @@ def notebook(chromium, lab):
         opened.no_dialog()
 
 
-def slide(page, name, value):
-    """Put a value into a parameter's readout, as a person types it."""
-    readout = page.locator(".sp-param", has_text=name).locator(".widget-readout").first
-    readout.click()
-    readout.fill(str(value))
-    readout.press("Enter")
+def typed(page, name, value):
+    """Type a value into a parameter's field, as a person does."""
+    field = page.locator(".sp-param", has_text=name).locator("input[type=text]").first
+    field.click()
+    field.fill(str(value))
+    return field
 
 
 def run_backtest(page):
@@ -114,7 +114,7 @@ def test_a_changed_parameter_gives_the_numbers_of_a_call(notebook, workspace):
     page = notebook.page
     page.locator(".sp-param", has_text="fast").wait_for()
     notebook.watched.screenshot("page_1_opened")
-    slide(page, "fast", 8)
+    typed(page, "fast", 8)
     run_backtest(page)
 
     here = backtest(workspace / "strategies" / "ma_crossover.yaml", sample("EURUSD", "1h"), params={"fast": 8})
@@ -123,6 +123,28 @@ def test_a_changed_parameter_gives_the_numbers_of_a_call(notebook, workspace):
     kept = json.loads(next((workspace / "runs").glob("ma_crossover-*/metrics.json")).read_text())
     assert kept["final_equity"] == here.metrics["final_equity"]
     notebook.watched.screenshot("page_2_performance")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "right", "allowed"),
+    [("min_strength", -3, 0.1, "a number from 0.0 to 1.0"), ("fast", "eight", 8, "a whole number from 5 to 50")],
+)
+def test_a_value_that_is_not_allowed_is_told_beside_its_field_while_it_is_typed(notebook, name, wrong, right, allowed):
+    page = notebook.page
+    field = typed(page, name, wrong)
+    told = page.locator(".sp-param", has_text=name).get_by_role("alert")
+    told.wait_for()
+
+    assert told.inner_text() == f"Allowed is {allowed}."
+    below = told.bounding_box()["y"] - field.bounding_box()["y"]
+    assert 0 < below < 40
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('button.sp-primary')].find((b) => b.clientWidth).disabled"
+    )
+    assert page.evaluate(OVERFLOW) == []
+    notebook.watched.screenshot(f"page_3_wrong_{name}")
+    typed(page, name, right)
+    told.wait_for(state="detached")
 
 
 def test_a_click_on_a_decision_explains_it_beside_the_price(notebook, workspace):

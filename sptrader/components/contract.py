@@ -15,6 +15,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -162,7 +163,7 @@ class Component:
         rule = self.lookback_rule
         result: object = rule
         if callable(rule):
-            result = rule(**{name: values[name] for name in inspect.signature(rule).parameters})
+            result = rule(**{name: values[name] for name in _argument_names(rule)})
         if not isinstance(result, Integral) or result < 0:
             raise ComponentError(
                 f"{self.kind} '{self.name}': its lookback was {result!r} with {values}; allowed is a count of bars, "
@@ -172,6 +173,11 @@ class Component:
                 value=result,
             )
         return int(result)
+
+
+@lru_cache(maxsize=256)
+def _argument_names(rule: Callable[..., int]) -> tuple[str, ...]:
+    return tuple(inspect.signature(rule).parameters)
 
 
 def indicator(

@@ -17,8 +17,8 @@ from sptrader.orchestrator.columns import Columns, call_columns, market_columns,
 from sptrader.orchestrator.market import MarketData
 from sptrader.strategy.document import Scalar, Table
 from sptrader.strategy.expressions import SignalColumns
-from sptrader.strategy.loader import parameters_in
 from sptrader.strategy.plan import ComponentCall, Distance, Plan, make_plan
+from sptrader.strategy.readings import Readings, parameters_in
 from sptrader.strategy.strategy import Strategy
 
 COLUMN_BYTES = 2**28  # 256 MB of columns: 320 of 100,000 bars
@@ -71,6 +71,7 @@ class Parts:
         self._locks: dict[Hashable, threading.Lock] = {}
         self._bars = {s: market_columns(market.frames[s], market.instruments[s]) for s in market.symbols}
         self._registry = registry()
+        self._readings = Readings()
         self._lock = threading.RLock()
 
     def plan(self, values: Mapping[str, Scalar]) -> tuple[Plan, Orders]:
@@ -104,7 +105,7 @@ class Parts:
     def _learned(self, values: Mapping[str, Scalar]) -> tuple[Rest, Mapping[str, Call]]:
         """Make the plan of these values, and keep its parts."""
         template = self._template
-        made = make_plan(self._strategy, values, self._registry)
+        made = make_plan(self._strategy, values, self._registry, self._readings)
         plan = replace(made, symbols=template.symbols, instruments=template.instruments, timeframe=template.timeframe)
         with self._lock:
             calls = {}

@@ -20,7 +20,7 @@ from sptrader.runs.prepare import Prepared, prepare
 from sptrader.runs.space import SYMBOL, TIMEFRAME, Space
 from sptrader.runs.sweep_store import ERROR, NUMBER, RETURNS
 from sptrader.strategy.document import Scalar, Table
-from sptrader.strategy.loader import parameters_in
+from sptrader.strategy.readings import parameters_in
 from sptrader.strategy.strategy import Strategy
 
 Ints = NDArray[np.int64]

@@ -12,7 +12,8 @@ from sptrader.strategy.document import Items, Leaf, Scalar, Table, Value
 from sptrader.strategy.faults import Mark, unknown
 from sptrader.strategy.fields import text
 from sptrader.strategy.parse import RESERVED, Scope, parse_condition
-from sptrader.strategy.reader import PARAMETER, Field, Fields, Reader, read_table
+from sptrader.strategy.reader import Field, Fields, Reader, read_table
+from sptrader.strategy.readings import PARAMETER
 from sptrader.strategy.spec import StrategyParameter
 from sptrader.strategy.strategy import holds
 from sptrader.strategy.tokens import ExpressionError

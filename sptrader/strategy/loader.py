@@ -10,11 +10,12 @@ from pathlib import Path
 from sptrader.components import registry as default_registry
 from sptrader.errors import StrategyError
 from sptrader.strategy.declarations import component_names, read_constraints, read_parameters, read_space
-from sptrader.strategy.document import Items, Leaf, Scalar, Table, Value, read_document
+from sptrader.strategy.document import Scalar, Table, read_document
 from sptrader.strategy.faults import Fault, Faults
 from sptrader.strategy.fields import required, text
 from sptrader.strategy.parse import Scope
-from sptrader.strategy.reader import PARAMETER, Field, Fields, Reader, read_table
+from sptrader.strategy.reader import Field, Fields, Reader, read_table
+from sptrader.strategy.readings import Readings, parameters_in
 from sptrader.strategy.sections import SECTIONS, read_parts
 from sptrader.strategy.sptraderb import is_sptraderb, translate
 from sptrader.strategy.strategy import Strategy
@@ -137,10 +138,12 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "strategies"
 
 
-def make_reader(document: Table, faults: Faults, values: Mapping[str, Scalar]) -> Reader:
+def make_reader(
+    document: Table, faults: Faults, values: Mapping[str, Scalar], readings: Readings | None = None
+) -> Reader:
     """Return a reader that knows the document's indicators and signals, and the parameters' `values`."""
-    reader = Reader(faults, Scope(parameters=values))
-    indicators, signals = component_names(document, reader)
+    reader = Reader(faults, Scope(parameters=values), readings=readings)
+    indicators, signals = reader.once(document, "", lambda: component_names(document, reader))
     reader.scope = Scope(parameters=values, indicators=indicators, signals=signals)
     return reader
 
@@ -162,13 +165,3 @@ def _idle(document: Table, faults: Faults) -> Iterator[str]:
             if side in leaving and side not in entry:
                 sentence = f"there is no entry.{side}, so this exit is never used."
                 yield faults.text(Fault(leaving.marks[side], f"exit.{side}", sentence))
-
-
-def parameters_in(value: Value) -> Iterator[str]:
-    """Yield the name of every parameter that `value` or anything in it refers to."""
-    if isinstance(value, Leaf):
-        yield from PARAMETER.findall(value.text)
-        return
-    inner = value.values if isinstance(value, Items) else tuple(value.values.values())
-    for item in inner:
-        yield from parameters_in(item)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sptrader.errors import did_you_mean
 from sptrader.strategy.document import Items, Leaf, Scalar, Table, Value
 from sptrader.strategy.faults import Faults, Mark, unknown
 from sptrader.strategy.parse import Scope, parse_condition, parse_expression
+from sptrader.strategy.readings import PARAMETER, Readings
 from sptrader.strategy.tokens import ExpressionError
 from sptrader.strategy.tree import Condition, Expression, column_names
 
@@ -18,7 +19,7 @@ _AMOUNT = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)|\$(?P<parameter>[A-Za-z_]\w*))\s*(?P<unit>.*?)\s*",
     re.ASCII | re.DOTALL,
 )
-PARAMETER = re.compile(r"\$([A-Za-z_]\w*)", re.ASCII)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,28 @@ class Reference:
 class Reader:
     """Reads values with the parameters' values put in; what is wrong goes to `faults`.
 
-    `references` collects the columns that were named.
+    `references` collects the columns that were named. With `readings` a part is read once for the same values in it.
     """
 
     faults: Faults
     scope: Scope = field(default_factory=Scope)
     references: list[Reference] = field(default_factory=list)
+    readings: Readings | None = None
+
+    def once(self, place: Value, key: str, read: Callable[[], T]) -> T:
+        """Return what `read` gives of the part at `place`, or gave before; a part with a fault is read anew each time."""
+        if self.readings is None:
+            return read()
+        kept, kept_by = self.readings.kept, self.readings.key(place, key, self.scope.parameters)
+        known: tuple[T, list[Reference]] | None = kept.get(kept_by)
+        if known is not None:
+            self.references += known[1]
+            return known[0]
+        n_references = len(self.references)
+        found = read()
+        if not self.faults.found:
+            kept.put(kept_by, (found, self.references[n_references:]))
+        return found
 
     def fault(self, place: Value | Mark, key: str, sentence: str) -> None:
         """Note a fault at `place`."""
@@ -106,6 +123,9 @@ class Reader:
 
     def condition(self, found: Leaf, key: str, *, prefix: str = "") -> Condition | None:
         """Return the truth per bar that `prefix` and the text of `found` describe together."""
+        return self.once(found, key, lambda: self._condition(found, key, prefix))
+
+    def _condition(self, found: Leaf, key: str, prefix: str) -> Condition | None:
         try:
             tree = parse_condition(prefix + found.text, self.scope)
         except ExpressionError as fault:
@@ -151,7 +171,7 @@ def read_table(reader: Reader, value: Value, key: str, fields: Fields) -> dict[s
         if name not in fields:
             reader.fault(value.marks[name], path, unknown("key", name, fields))
             continue
-        result = fields[name].read(reader, inner, path)
+        result = _value(reader, fields[name], inner, path)
         if result is not None:
             found[name] = result
     for name, wanted in fields.items():
@@ -159,3 +179,7 @@ def read_table(reader: Reader, value: Value, key: str, fields: Fields) -> dict[s
             path = f"{key}.{name}" if key else name
             reader.fault(value.mark, path, f"is missing; expected {wanted.doc[0].lower()}{wanted.doc[1:].rstrip('.')}.")
     return found
+
+
+def _value(reader: Reader, entry: Field, value: Value, key: str) -> Any:
+    return reader.once(value, key, lambda: entry.read(reader, value, key))

@@ -162,6 +162,7 @@ SECTIONS: dict[str, tuple[str, Fields]] = {
     "backtest": ("The backtest's dates and account.", BACKTEST),
     "live": ("How it trades live.", LIVE),
 }
+_OTHERWISE = {"cooldown": "cooldown_bars"}  # what the plan calls it
 _METHOD_KEYS = {"volatility": ("lookback", "column"), "kelly": ("win_rate", "payoff", "cap")}
 _METHOD_HIGH = {"risk": 1.0, "percent": 100.0, "volatility": 1.0, "kelly": 1.0}
 
@@ -200,8 +201,7 @@ def read_parts(document: Table, reader: Reader, *, needs_market: bool) -> Parts:
     backtest = Backtest(**_section(document, reader, "backtest"))
     if backtest.start is not None and backtest.end is not None and backtest.end < backtest.start:
         reader.fault(document.values["backtest"], "backtest.end", f"was {backtest.end}, before start {backtest.start}.")
-    found = _section(document, reader, "filters")
-    cooldown = {"cooldown_bars": found.pop("cooldown")} if "cooldown" in found else {}
+    filters = {_OTHERWISE.get(name, name): value for name, value in _section(document, reader, "filters").items()}
     return Parts(
         market=_market(document, reader, needs_market=needs_market),
         long=sides.get("long"),
@@ -212,7 +212,7 @@ def read_parts(document: Table, reader: Reader, *, needs_market: bool) -> Parts:
         max_holding_bars=distances.get("max_holding"),
         sizing=sizing,
         risk=Risk(**_section(document, reader, "risk")),
-        filters=Filters(**found, **cooldown),
+        filters=Filters(**filters),
         execution=execution,
         backtest=backtest,
         live=Live(**_section(document, reader, "live")),
@@ -221,7 +221,7 @@ def read_parts(document: Table, reader: Reader, *, needs_market: bool) -> Parts:
 
 def _section(document: Table, reader: Reader, name: str) -> dict[str, Any]:
     value = document.get(name)
-    return {} if value is None else read_table(reader, value, name, SECTIONS[name][1])
+    return {} if value is None else reader.once(value, name, lambda: read_table(reader, value, name, SECTIONS[name][1]))
 
 
 def _market(document: Table, reader: Reader, *, needs_market: bool) -> Market:
@@ -230,6 +230,10 @@ def _market(document: Table, reader: Reader, *, needs_market: bool) -> Market:
             reader.fault(document, "market", "is missing; expected {symbols: [EURUSD], timeframe: 1h}.")
         return Market()
     table = document.values["market"]
+    return reader.once(table, "market", lambda: _market_of(table, reader, needs_market=needs_market))
+
+
+def _market_of(table: Value, reader: Reader, *, needs_market: bool) -> Market:
     fields_here = (
         MARKET if needs_market else {name: replace(entry, is_required=False) for name, entry in MARKET.items()}
     )
@@ -289,7 +293,7 @@ def _rules(document: Table, reader: Reader, execution: Execution) -> tuple[dict[
             document.values["entry"], "entry", "is empty; expected {long: {when: ...}} or {short: {when: ...}}."
         )
     leaving = _section(document, reader, "exit")
-    exits = {side: _leave(leaving, reader, side) for side in ("long", "short")}
+    exits = {side: _leave(document, leaving, reader, side) for side in ("long", "short")}
     sides: dict[str, SideRules] = {}
     for side in ("long", "short"):
         if side not in entry:
@@ -302,7 +306,13 @@ def _rules(document: Table, reader: Reader, execution: Execution) -> tuple[dict[
     return sides, leaving
 
 
-def _leave(leaving: dict[str, Any], reader: Reader, side: str) -> tuple[ExitTerm, ...]:
+def _leave(document: Table, leaving: dict[str, Any], reader: Reader, side: str) -> tuple[ExitTerm, ...]:
+    if not leaving:
+        return ()
+    return reader.once(document.values["exit"], f"exit.{side}.terms", lambda: _terms(leaving, reader, side))
+
+
+def _terms(leaving: dict[str, Any], reader: Reader, side: str) -> tuple[ExitTerm, ...]:
     found = {} if side not in leaving else read_table(reader, leaving[side], f"exit.{side}", EXIT_SIDE)
     terms: list[ExitTerm] = []
     for key, when in ((f"exit.{side}.when", found.get("when")), ("exit.when", leaving.get("when"))):
@@ -320,6 +330,10 @@ def _sizing(document: Table, reader: Reader) -> Sizing:
     if value is None:
         reader.fault(document, "sizing", "is missing; expected {method: risk, value: 1%} or another method.")
         return Sizing("units", 1.0)
+    return reader.once(value, "sizing", lambda: _sizing_of(value, reader))
+
+
+def _sizing_of(value: Value, reader: Reader) -> Sizing:
     found_method = value.get("method") if isinstance(value, Table) else None
     method = found_method.text if isinstance(found_method, Leaf) else ""
     keys = dict(SIZING)

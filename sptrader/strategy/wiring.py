@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from sptrader.components.contract import Component
@@ -11,7 +12,8 @@ from sptrader.errors import ComponentError
 from sptrader.model.bars import MARKET_COLUMNS
 from sptrader.strategy.document import Leaf, Scalar, Table, Value
 from sptrader.strategy.faults import unknown
-from sptrader.strategy.reader import PARAMETER, Reader, Reference
+from sptrader.strategy.reader import Reader, Reference
+from sptrader.strategy.readings import PARAMETER
 
 SECTIONS = {"indicators": "indicator", "signals": "signal"}
 
@@ -48,7 +50,7 @@ def wire(document: Table, reader: Reader, registry: Components) -> tuple[Compone
     calls: dict[str, ComponentCall] = {}
     for section, kind in SECTIONS.items():
         for name, table, key in _entries(document, section):
-            call = _call(reader, registry, kind, name, table, key)
+            call = reader.once(table, key, partial(_call, reader, registry, kind, name, table, key))
             if call is not None:
                 calls[name] = call
     for reference in reader.references:

@@ -50,5 +50,5 @@ def watched_page(chromium, width=1280, height=900):
     watched = Watched(context.new_page())
     yield watched
     context.close()
-    assert watched.outside == []
-    assert watched.problems == []
+    assert watched.outside == [], watched.outside
+    assert watched.problems == [], watched.problems

@@ -34,7 +34,7 @@ def test_a_planted_secret_is_in_no_file_and_no_message(
     live, frames = setting(tmp_path, 120)
     with EmbeddedServer(tmp_path / "server") as server:
         streams = RedisStreams(server.url)
-        desk = together(live, frames, tmp_path / "session", streams=streams)  # type: ignore[arg-type]
+        desk = together(live, frames, tmp_path / "session", streams=streams)
         desk.run()
         run = live_run(desk.orchestrator, began_s=0.0)
         run.save(tmp_path / "run")

@@ -19,6 +19,7 @@ from sptrader.model.orders import Fill
 from sptrader.model.ports import Entry
 from sptrader.runs.lease import FEED
 from sptrader.runs.leftovers import heartbeats, read_snapshot
+from sptrader.runs.live_orders import OrderHistory
 from sptrader.runs.sessions import SessionRecord, find_session
 from sptrader.streams import keys
 from sptrader.streams.codec import decode, event_time_ns
@@ -89,6 +90,7 @@ class Seen:
 
     bars: dict[str, Ring[Bar]] = field(default_factory=dict)
     fills: Ring[Fill] = field(default_factory=lambda: Ring(MOST_ROWS))
+    orders: OrderHistory = field(default_factory=lambda: OrderHistory(MOST_ROWS))
     signals: Ring[Heard] = field(default_factory=lambda: Ring(MOST_ROWS))
     notes: Ring[dict[str, Any]] = field(default_factory=lambda: Ring(MOST_ROWS))
     columns: Ring[ColumnsMessage] = field(default_factory=lambda: Ring(MOST_ROWS))
@@ -182,10 +184,7 @@ class Follower:
                 self._take_bars(streams, str(symbol), str(told["timeframe"]))
         for entry in self._new(streams, keys.SIGNALS):
             self._take_signal(entry)
-        for entry in self._new(streams, keys.fills(self.account)):
-            message = _message(entry)
-            if isinstance(message, Fill):
-                self.seen.fills.add(message)
+        self._take_orders(streams)
         now_s = self._clock.elapsed_s()
         if now_s >= self._next_beats_s:
             self._next_beats_s = now_s + BEATS_S
@@ -224,6 +223,15 @@ class Follower:
                 if ring.last is None or bar[0] > ring.last[0]:
                     ring.add(bar)
 
+    def _take_orders(self, streams: RedisStreams) -> None:
+        """All that waits: a report that were passed over would leave its order working."""
+        names = (keys.orders(self.account), keys.fills(self.account))
+        asked, told = ([_message(one) for one in self._new(streams, name, most=PAGE * PAGES)] for name in names)
+        self.seen.orders.take([*asked, *told])
+        for message in told:
+            if isinstance(message, Fill):
+                self.seen.fills.add(message)
+
     def _take_signal(self, entry: Entry) -> None:
         message = _message(entry)
         if isinstance(message, ColumnsMessage):
@@ -242,14 +250,14 @@ class Follower:
                 )
             )
 
-    def _new(self, streams: RedisStreams, name: str) -> list[Entry]:
-        """The next entries of a stream: of many that wait only the last, for no ring keeps more."""
+    def _new(self, streams: RedisStreams, name: str, *, most: int = MOST_BARS) -> list[Entry]:
+        """The next entries of a stream: of many that wait only the last `most`, for no ring keeps more."""
         found: list[Entry] = []
         for _ in range(PAGES):
             page = streams.history(name, after=self._after.get(name, "0"), count=PAGE)
             if page:
                 self._after[name] = page[-1].id
-                found = [*found, *page][-MOST_BARS:]
+                found = [*found, *page][-most:]
             if len(page) < PAGE:
                 break
         return found

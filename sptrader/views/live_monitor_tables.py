@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from sptrader.clock import LiveClock
+from sptrader.execution.safety import is_check, refusal_sentence
 from sptrader.model.messages import Heartbeat
+from sptrader.model.orders import OrderStatus
+from sptrader.model.reasons import Reason
 from sptrader.runs.live_follow import Seen
+from sptrader.runs.live_orders import LiveOrder
 from sptrader.runs.part import STALE_S
 
 SHOWN = 50
+_SENTENCES = {reason.word: reason.sentence for reason in Reason}
 
 _POSITIONS = ("symbol", "quantity", "average_price", "mark", "unrealised", "margin", "stop", "target", "bars_held")
 _WORKING = ("symbol", "side", "quantity", "limit_price", "stop_price", "client_order_id")
+_ORDERS = (
+    "placed",
+    "symbol",
+    "side",
+    "leg",
+    "type",
+    "quantity",
+    "filled",
+    "price",
+    "stop_price",
+    "status",
+    "ended",
+    "why",
+    "client_order_id",
+)
 _NOTES = ("time", "symbol", "action", "outcome", "reason")
 _FILLS = ("time", "symbol", "side", "quantity", "price", "fee", "leg", "reason")
 _SIGNALS = ("time", "symbol", "signal", "type", "strength", "from", "seconds ago")
@@ -29,6 +50,39 @@ def positions_table(told: Mapping[str, Any]) -> pd.DataFrame:
 def working_table(told: Mapping[str, Any]) -> pd.DataFrame:
     """Return the entries of a snapshot that wait for their price."""
     return _numbers(told.get("working", []), _WORKING, text=("symbol", "side", "client_order_id"))
+
+
+def orders_table(orders: Iterable[LiveOrder]) -> pd.DataFrame:
+    """Return orders with what became of them, and why; of one that was refused what the check means, or the broker's words."""
+    rows = [
+        (
+            _moment(one.placed_ns),
+            one.symbol,
+            one.side,
+            one.leg,
+            one.type.replace("_", " "),
+            float(one.quantity),
+            float(one.filled),
+            math.nan if one.price is None else float(one.price),
+            math.nan if one.stop_price is None else float(one.stop_price),
+            one.word.replace("_", " "),
+            _moment(one.ended_ns),
+            order_sentence(one),
+            one.client_order_id,
+        )
+        for one in orders
+    ]
+    frame = pd.DataFrame(rows, columns=list(_ORDERS))
+    return frame.assign(
+        placed=pd.to_datetime(frame["placed"], utc=True), ended=pd.to_datetime(frame["ended"], utc=True)
+    )
+
+
+def order_sentence(order: LiveOrder) -> str:
+    """Return why an order ended: the reason's words, a refusal's sentence, else what the broker said."""
+    if order.status is not OrderStatus.FILLED and order.why in _SENTENCES and not is_check(order.why):
+        return _SENTENCES[order.why]
+    return refusal_sentence(order.why) if order.status is OrderStatus.REJECTED else _words(order.why)
 
 
 def decisions_table(seen: Seen, *, most: int = SHOWN) -> pd.DataFrame:
@@ -99,6 +153,10 @@ def _numbers(rows: list[Mapping[str, Any]], columns: tuple[str, ...], *, text: t
     frame = pd.DataFrame(rows, columns=list(columns))
     numeric = [name for name in columns if name not in text]
     return frame.astype(dict.fromkeys(numeric, "float64"))
+
+
+def _moment(time_ns: int) -> object:
+    return _time(time_ns) if time_ns else pd.NaT
 
 
 def _time(time_ns: int) -> pd.Timestamp:

@@ -8,8 +8,10 @@ import pytest
 
 from sptrader.data.sample import sample
 from sptrader.model.messages import Event
+from sptrader.model.orders import OrderStatus
 from sptrader.runs.live import facts_of, live_run, make_parts, work
 from sptrader.runs.live_follow import MOST_ROWS, Follower, Ring
+from sptrader.runs.live_orders import LiveOrder
 from sptrader.runs.live_setting import make_live_setting
 from sptrader.streams import keys
 from sptrader.streams.codec import encode
@@ -19,7 +21,7 @@ from sptrader.views.guard import Guard
 from sptrader.views.live_feed import LiveFeed
 from sptrader.views.live_monitor import LiveMonitor, LiveTables
 from sptrader.views.live_monitor_chart import LiveChart, standing
-from sptrader.views.live_monitor_tables import decisions_table, fills_table
+from sptrader.views.live_monitor_tables import decisions_table, fills_table, orders_table
 
 N_BARS = 400
 
@@ -60,6 +62,31 @@ def test_what_is_seen_is_what_the_session_made(traded, follower):
     assert len(fills_table(seen)) == min(50, len(traded.run.fills))
     assert seen.signals.total == len(traded.run.signals)
     assert len(seen.columns.all()) == N_BARS
+
+
+def test_every_order_has_the_end_that_the_run_s_own_table_says(traded, follower):
+    shown = orders_table(follower.seen.orders.newest()).set_index("client_order_id").sort_index()
+    kept = traded.run.orders.set_index("client_order_id").sort_index()
+
+    assert list(shown.index) == list(kept.index)
+    assert {"filled", "cancelled"} <= set(shown["status"])
+    assert list(shown["status"]) == list(kept["status"])
+    assert list(shown["placed"]) == list(kept["created_at"])
+    assert [*shown["quantity"]] == [*kept["quantity"]]
+    assert len(follower.seen.orders.working()) == (kept["status"] == "working").sum()
+    assert set(shown.loc[shown["status"] == "cancelled", "why"]) == {
+        "its sibling was filled or the position was closed"
+    }
+
+
+def test_an_order_that_was_refused_says_why():
+    collar = LiveOrder("a", "EURUSD", status=OrderStatus.REJECTED, why="price_collar")
+    words = LiveOrder("b", "EURUSD", status=OrderStatus.REJECTED, why="no_money at all")
+
+    assert orders_table([collar, words])["why"].tolist() == [
+        "price_collar: the order's price was too far from the last price",
+        "no_money at all",
+    ]
 
 
 def test_looking_again_finds_nothing_twice(follower):

@@ -81,6 +81,8 @@ def test_a_paper_session_trades_in_a_process_of_its_own_and_fills_the_tabs(page)
     assert "sp-light on" in page._header._light.value
     assert page._stored["Orders"].layout.display == "none"
     assert page._live.tabs["Orders"]._fills.view.table["total"] > 0
+    history = page._live.tabs["Orders"]._history.view.table
+    assert {"filled", "cancelled"} <= {row[history["columns"].index("status")] for row in history["rows"]}
     assert page._live.tabs["Signals"]._events.view.table["total"] > 0
     assert {row[0] for row in page._live.tabs["System"]._beats.view.table["rows"]} == {
         "worker",

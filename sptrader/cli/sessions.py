@@ -181,7 +181,8 @@ def live_dead(
     if letters is None:
         with reached(account, redis_url=redis_url) as place:
             streams = [keys.SIGNALS, keys.control(place.account), keys.orders(place.account), keys.fills(place.account)]
-            streams += [keys.bars(*one) for one in bars_read(read_snapshot(place.streams, place.account) or {})]
+            for symbol, timeframe in bars_read(read_snapshot(place.streams, place.account) or {}):
+                streams += [keys.bars(symbol, timeframe), keys.ticks(symbol)]
             letters = [
                 decode_dead_letter(entry.fields)
                 for name in streams

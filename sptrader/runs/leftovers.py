@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -93,8 +93,10 @@ def require_new(streams: Streams, account: str) -> None:
         )
 
 
-def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = ()) -> list[str]:
-    """Take an account's streams and keys from the server, with the bars (symbol, timeframe) named; return their names.
+def forget(
+    streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = (), ticks: Iterable[str] = ()
+) -> list[str]:
+    """Take an account's streams and keys from the server, with the bars (symbol, timeframe) and ticks named; return their names.
 
     The stream of signals, which all sessions share, goes only when no other session lives or was stopped unfinished; else the
     account's group leaves it, and it is noted after which entry the account begins anew. Raises `RunError` for bars that a
@@ -112,15 +114,13 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
                 key="replay",
                 value=symbol,
             )
-        readers = [name for name, read in others.items() if (symbol, timeframe) in read]
-        if readers:
-            raise RunError(
-                f"the session of account '{readers[0]}' on this server is not over and reads its bars of {symbol} {timeframe}; "
-                f"let it end, give it up with `sptrader live-forget --account {readers[0]}`, or take another server.",
-                key="replay",
-                value=symbol,
-            )
+        _require_unread([name for name, read in others.items() if (symbol, timeframe) in read], f"bars of {symbol}")
         names += [keys.bars(symbol, timeframe), keys.facts(symbol, timeframe)]
+    for symbol in ticks:
+        if streams.length(keys.ticks(symbol)) > 0:  # the bars that others read may be of these
+            readers = [name for name, read in others.items() if any(one == symbol for one, _ in read)]
+            _require_unread(readers, f"ticks of {symbol}")
+        names.append(keys.ticks(symbol))
     if not others:
         names.append(keys.SIGNALS)
     there = [name for name in names if name in set(streams.keys("*"))]
@@ -131,6 +131,17 @@ def forget(streams: Streams, account: str, *, bars: Iterable[tuple[str, str]] = 
         streams.drop_group(group_of(account), keys.SIGNALS)
         streams.set(keys.began(account), streams.last_id(keys.SIGNALS).encode())
     return there
+
+
+def _require_unread(readers: Sequence[str], what: str) -> None:
+    """Refuse where another account's session that is not over reads it."""
+    if readers:
+        raise RunError(
+            f"the session of account '{readers[0]}' on this server is not over and reads its {what}; let it end, give it up with "
+            f"`sptrader live-forget --account {readers[0]}`, or take another server.",
+            key="replay",
+            value=readers[0],
+        )
 
 
 def began_after(streams: Streams, account: str) -> str:

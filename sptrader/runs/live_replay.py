@@ -170,9 +170,7 @@ def replay(
         ):
             if is_new:
                 require_new(streams, account)
-                forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames])
-                for symbol in ticks or {}:
-                    streams.delete(keys.ticks(symbol))
+                forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames], ticks=ticks or ())
             named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
             with (
                 registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)),

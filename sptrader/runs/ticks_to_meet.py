@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from sptrader.errors import StreamError
 from sptrader.model.messages import TickMessage
-from sptrader.model.ports import Streams
+from sptrader.model.ports import Entry, Streams
+from sptrader.runs.graves import Graves
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
 
@@ -24,6 +25,7 @@ class TicksToMeet:
 
     def __init__(self, streams: Streams, symbols: Iterable[str], *, start_ns: int | None = None) -> None:
         self._streams, self._start_ns = streams, start_ns or 0
+        self._graves = Graves(streams)
         self._waiting: dict[str, deque[TickMessage]] = {symbol: deque() for symbol in sorted(symbols)}
         self._after = dict.fromkeys(self._waiting, "0")
         self._newest_ns = dict.fromkeys(self._waiting, 0)
@@ -87,13 +89,12 @@ class TicksToMeet:
         for entry in entries:
             self._after[symbol] = entry.id
             try:
-                message = decode(entry.fields)
-            except StreamError:
+                message = _quote(entry, symbol)
+            except StreamError as error:
                 self.counters["ticks_dead"] += 1
+                self._graves.bury(entry, str(error))
                 continue
-            if not isinstance(message, TickMessage) or message.symbol != symbol or not _is_quote(message):
-                self.counters["ticks_dead"] += 1
-            elif message.time_ns < self._newest_ns[symbol]:
+            if message.time_ns < self._newest_ns[symbol]:
                 self.counters["ticks_out_of_order"] += 1
             else:
                 self._newest_ns[symbol] = message.time_ns
@@ -102,5 +103,15 @@ class TicksToMeet:
         return len(entries)
 
 
-def _is_quote(tick: TickMessage) -> bool:
-    return 0.0 < tick.bid <= tick.ask < math.inf
+def _quote(entry: Entry, symbol: str) -> TickMessage:
+    """Read an entry; raises `StreamError` for what is no quote of the instrument."""
+    message = decode(entry.fields)
+    if not isinstance(message, TickMessage):
+        raise StreamError(f"the stream {entry.stream} carries no {type(message).__name__}.", key="message")
+    if message.symbol != symbol:
+        raise StreamError(f"the stream {entry.stream} carries no quotes of {message.symbol}.", key="symbol")
+    if not 0.0 < message.bid <= message.ask < math.inf:
+        raise StreamError(
+            f"a quote on {entry.stream} has the bid {message.bid} above the ask {message.ask}.", key="bid"
+        )
+    return message

@@ -16,8 +16,11 @@ import pandas as pd
 import pytest
 
 import sptrader as sp
+from sptrader.cli import main
 from sptrader.data.parquet import save_bars
 from sptrader.errors import StreamError
+from sptrader.model.bars import bars_facts
+from sptrader.runs.bar_streams import BarStreams
 from sptrader.streams import keys
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from sptrader.streams.redis import RedisStreams
@@ -133,3 +136,17 @@ def test_sigterm_ends_each_part_with_code_0_and_together_they_go_on_to_the_backt
     expected = sp.backtest("busy.yaml", sp.load_bars("bars.parquet"))
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(made, name), getattr(expected, name), check_exact=True)
+
+
+def test_the_dead_letters_of_bars_are_listed_with_the_sessions(
+    server: EmbeddedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(RedisStreams(server.url)) as streams:
+        streams.set(keys.state("paper"), b'{"bars": [["EURUSD", "1h"]]}')
+        streams.add(keys.bars("EURUSD", "1h"), {"bar": b"?"})
+        facts = {"EURUSD": bars_facts(sp.load_bars("bars.parquet"))}
+        assert BarStreams(streams, facts, buries=True).read(0) == []
+    assert main(["live-dead", "--account", "paper", "--redis-url", server.url, "--json"]) == 0
+    (letter,) = json.loads(capsys.readouterr().out)["dead"]
+    assert (letter["stream"], letter["fields"]) == ("bars:EURUSD:1h", {"bar": "?"})
+    assert "is not JSON" in letter["reason"]

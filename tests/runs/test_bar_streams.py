@@ -13,6 +13,7 @@ from sptrader.errors import StreamError
 from sptrader.model.bars import BarsFacts
 from sptrader.model.messages import BarMessage, TickMessage
 from sptrader.runs.bar_streams import BarStreams
+from sptrader.runs.ticks_to_meet import TicksToMeet
 from sptrader.streams import keys
 from sptrader.streams.codec import encode
 from sptrader.streams.deadletters import decode_dead_letter
@@ -63,3 +64,23 @@ def test_who_only_looks_on_buries_nothing(streams: RedisStreams) -> None:
     streams.add_many([(NAME, fields) for fields in (encode(BAR), *WRONG.values())])
     assert BarStreams(streams, FACTS).read(0) == [BAR]
     assert streams.length(keys.deadletter(NAME)) == 0
+
+
+def test_what_is_no_quote_gets_a_dead_letter_too(streams: RedisStreams) -> None:
+    name = keys.ticks("EURUSD")
+    quote = TickMessage(symbol="EURUSD", time_ns=5, bid=1.0, ask=1.1)
+    wrong = {
+        "is not JSON": {"tick": b"{"},
+        "carries no BarMessage": encode(BAR),
+        "carries no quotes of GBPUSD": encode(msgspec.structs.replace(quote, symbol="GBPUSD")),
+        "the bid 1.2 above the ask 1.1": encode(msgspec.structs.replace(quote, bid=1.2)),
+    }
+    streams.add_many([(name, fields) for fields in (*wrong.values(), encode(quote))])
+    for _ in range(2):
+        reader = TicksToMeet(streams, ["EURUSD"])
+        assert reader.take(lambda: None)
+        assert reader.pop("EURUSD") == quote
+        assert reader.counters["ticks_dead"] == len(wrong)
+    letters = [decode_dead_letter(entry.fields) for entry in streams.history(keys.deadletter(name))]
+    assert [letter.entry.fields for letter in letters] == list(wrong.values())
+    assert all(why in letter.reason for why, letter in zip(wrong, letters, strict=True))

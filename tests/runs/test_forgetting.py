@@ -58,10 +58,13 @@ def test_a_stopped_session_keeps_its_bars_and_signals_and_goes_on_to_the_backtes
     stopped = traded(url, tmp_path / "a", "ann", until=40)
     assert not stopped.is_over
     streams = RedisStreams(url)
-    with pytest.raises(RunError, match=r"account 'ann' on this server is not over and reads its bars of EURUSD 1h"):
+    with pytest.raises(RunError, match=r"account 'ann' on this server is not over and reads its bars of EURUSD"):
         traded(url, tmp_path / "b", "bob")
     with pytest.raises(RunError, match="live-forget --account ann"):
         forget(streams, "bob", bars=[("EURUSD", "1h")])
+    streams.add(keys.ticks("EURUSD"), {"tick": b"{}"})
+    with pytest.raises(RunError, match=r"account 'ann' .* reads its ticks of EURUSD"):
+        forget(streams, "bob", ticks=["EURUSD"])
     assert traded(url, tmp_path / "c", "bob", symbol="GBPUSD").is_over
     n_bars, n_signals = streams.length(keys.bars("EURUSD", "1h")), streams.length(keys.SIGNALS)
     assert keys.SIGNALS not in forget(streams, "bob", bars=[("GBPUSD", "1h")])
@@ -76,6 +79,6 @@ def test_a_stopped_session_keeps_its_bars_and_signals_and_goes_on_to_the_backtes
         pd.testing.assert_frame_equal(getattr(finished.run, name), getattr(expected, name), check_exact=True)
 
     assert traded(url, tmp_path / "b", "bob").is_over  # a session that is over needs its bars no longer
-    forget(streams, "bob")
+    assert keys.ticks("EURUSD") in forget(streams, "bob", ticks=["EURUSD"])
     assert streams.length(keys.SIGNALS) == 0
     streams.close()

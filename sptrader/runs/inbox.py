@@ -11,6 +11,11 @@ from sptrader.streams.journal import Journal
 CONSUMER = "only"  # a part is one process: its journal has a lock
 
 
+def group_of(account: str) -> str:
+    """Return the name under which an account's orchestrator reads its streams."""
+    return f"orchestrator:{account}"
+
+
 class Inbox:
     """Reads as a consumer group that began where the journal says it did; what was read and not journalled comes again.
 

@@ -11,9 +11,9 @@ from sptrader.clock import LiveClock
 from sptrader.errors import RunError, StreamError
 from sptrader.model.messages import Heartbeat
 from sptrader.model.ports import Streams
+from sptrader.runs.inbox import group_of
 from sptrader.runs.lease import FEED, is_running
 from sptrader.runs.part import STALE_S
-from sptrader.runs.signal_groups import group_of
 from sptrader.streams import keys
 from sptrader.streams.codec import decode_body
 

@@ -48,13 +48,13 @@ from sptrader.runs.admission import check_message, is_passed_over
 from sptrader.runs.again import Again, Writes
 from sptrader.runs.cash_watch import CashWatch
 from sptrader.runs.evidence import Comparison
-from sptrader.runs.inbox import Inbox
+from sptrader.runs.inbox import Inbox, group_of
 from sptrader.runs.leftovers import began_after
 from sptrader.runs.live_setting import LiveSetting
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
 from sptrader.runs.refusals import refusals
-from sptrader.runs.signal_groups import group_of, require_all_signals, shorten_signals
+from sptrader.runs.signal_groups import require_all_signals, shorten_signals
 from sptrader.runs.snapshot import snapshot
 from sptrader.runs.venue_reports import VenueReports, key_of
 from sptrader.streams import keys

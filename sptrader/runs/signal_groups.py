@@ -2,7 +2,7 @@
 
 The stream keeps its newest `MOST_SIGNALS` entries and all that some group has not acknowledged. Where that makes it longer, a
 group of which no consumer has asked for `DEAD_S` seconds is dropped: one of a session that was never resumed, or of another
-program. The session says so when it is resumed after all, and what it had not read is gone.
+program; and at once that of a session that is over. The session says so when it is resumed after all, and what it had not read is gone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 
 from sptrader.clock import LiveClock
-from sptrader.errors import RunError
+from sptrader.errors import RunError, StreamError
 from sptrader.model.ports import Streams
+from sptrader.runs.inbox import group_of
+from sptrader.runs.leftovers import read_snapshot
 from sptrader.streams import keys
 from sptrader.streams.ids import parse_id
 
@@ -19,13 +21,7 @@ MOST_SIGNALS = (
     100_000  # that stay on their stream when they were acknowledged; the bars' streams keep all since the first
 )
 DEAD_S = 7 * 86_400.0  # longer than any market is closed
-_OURS = "orchestrator:"
 _log = logging.getLogger("sptrader.live")
-
-
-def group_of(account: str) -> str:
-    """Return the name under which an account's orchestrator reads its streams."""
-    return _OURS + account
 
 
 def shorten_signals(
@@ -33,7 +29,8 @@ def shorten_signals(
 ) -> list[str]:
     """Cut up to `times` thousand of the oldest signals beyond the newest `most`; return the dead groups that were dropped for it.
 
-    A group of an orchestrator that holds its lease, or of the account `own`, lives however quiet it is.
+    A group of an orchestrator that holds its lease, or of the account `own`, lives however quiet it is; that of a session which
+    is over is dead at once.
     """
     if streams.length(keys.SIGNALS) <= most:
         return []
@@ -45,7 +42,7 @@ def shorten_signals(
             streams.set(keys.dropped(account), str(LiveClock().now_ns()).encode())
         streams.drop_group(name, keys.SIGNALS)
         _log.warning(
-            "Group '%s' has not read %s for %g days and was dropped; it held up trimming.",
+            "Group '%s' was dropped from %s: its session is over, or has not read for %g days, and it held up trimming.",
             name,
             keys.SIGNALS,
             dead_s / 86_400,
@@ -77,10 +74,18 @@ def _is_dead(streams: Streams, name: str, idle_s: float | None, own: str, dead_s
         return idle_s is not None and idle_s > dead_s
     if account == own or streams.get(keys.lease(account, "orchestrator")) is not None:
         return False
-    return idle_s is None or idle_s > dead_s
+    return idle_s is None or idle_s > dead_s or _is_over(streams, account)
+
+
+def _is_over(streams: Streams, account: str) -> bool:
+    """Whether an account's session has said that it is over; one that cannot be read has not."""
+    try:
+        return bool((read_snapshot(streams, account) or {}).get("is_over"))
+    except StreamError:
+        return False
 
 
 def _account_of(group: str) -> str | None:
     """The account of an orchestrator's group; None of another program's."""
-    account = group.removeprefix(_OURS)
+    account = group.removeprefix(group_of(""))
     return account if account != group and account and ":" not in account else None

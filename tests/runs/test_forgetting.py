@@ -11,10 +11,10 @@ import pytest
 
 import sptrader as sp
 from sptrader.errors import RunError, StreamError
+from sptrader.runs.inbox import group_of
 from sptrader.runs.leftovers import forget
 from sptrader.runs.live_replay import Replay, replay
 from sptrader.runs.prepare import prepare
-from sptrader.runs.signal_groups import group_of
 from sptrader.streams import keys
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from sptrader.streams.redis import RedisStreams

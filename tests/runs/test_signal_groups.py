@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from sptrader.errors import RunError, StreamError
+from sptrader.runs.inbox import group_of
 from sptrader.runs.lease import leased
 from sptrader.runs.leftovers import forget
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.part import Pulse
-from sptrader.runs.signal_groups import group_of, require_all_signals, shorten_signals
+from sptrader.runs.signal_groups import require_all_signals, shorten_signals
 from sptrader.streams import keys
 from sptrader.streams.embedded import EmbeddedServer, find_server
 from sptrader.streams.journal_reader import JournalReader
@@ -72,6 +73,14 @@ def test_groups_that_have_not_asked_for_long_are_dropped_where_they_hold_up_trim
     assert sorted(streams.groups(keys.SIGNALS)) == ["about.to.begin", group_of("own"), group_of("quiet")]
     assert streams.keys("dropped:*") == [keys.dropped("gone")]
     assert streams.length(keys.SIGNALS) < 400
+
+
+def test_the_group_of_a_session_that_is_over_is_dropped_at_once(streams: RedisStreams) -> None:
+    filled(streams, [group_of("over"), group_of("stopped"), group_of("odd")])
+    for account, said in (("over", b'{"is_over": true}'), ("stopped", b'{"is_over": false}'), ("odd", b"?")):
+        streams.set(keys.state(account), said)
+    assert shorten_signals(streams, most=10, dead_s=60.0) == [group_of("over")]
+    assert sorted(streams.groups(keys.SIGNALS)) == [group_of("odd"), group_of("stopped")]
 
 
 def test_a_session_that_comes_back_too_late_is_told_that_signals_are_gone(

@@ -22,6 +22,7 @@ from sptrader.runs.live_follow import Follower
 from sptrader.runs.live_process import URL, SessionProcess, SessionRequest, find_sessions, start_session
 from sptrader.runs.sessions import SessionRecord, find_session, without_password
 from sptrader.runs.stopping import ask_to_stop
+from sptrader.runs.watching import forget_watched, note_watched, watched_session
 from sptrader.strategy.loader import load_strategy
 from sptrader.strategy.strategy import Strategy
 from sptrader.streams import keys
@@ -64,17 +65,21 @@ class LiveSession:
         return said or KillLatch(self.process.folder).latched() is not None
 
     def reattach(self) -> SessionProcess | None:
-        """Follow the newest session of the page's folder that still lives."""
+        """Follow the newest session of the page's folder that still lives, else the one of elsewhere that was watched."""
         for process in find_sessions(self._runs):
             if process.is_alive:
                 self._follow(process)
                 return process
-        return None
+        record = watched_session(self._runs)
+        if record is not None:
+            self.attach(record)
+        return self.process
 
     def attach(self, record: SessionRecord) -> None:
-        """Follow a session that was started elsewhere on this machine."""
+        """Follow a session that was started elsewhere on this machine, and note it for the next page of this folder."""
         if self.is_alive:
             raise RunError("a session runs already on this page; end it first.", key="session")
+        note_watched(self._runs, record)
         process = SessionProcess(Path(record.folder))
         if (process.folder / "request.json").is_file() and process.is_alive:
             self._follow(process)
@@ -170,18 +175,24 @@ class LiveSession:
 
     def forget(self) -> None:
         """Follow nothing any more."""
+        forget_watched(self._runs)
         self.process = self.request = self.follower = self._record = self._url = None
 
     def _server(self, request: SessionRequest) -> str | None:
         """The server that was given; None for the one that the session's record names."""
         if self._record is not None:
             return server_of(self._record)
-        return (self._url or os.environ.get(URL)) if request.is_following else None
+        if self._url or not request.is_following or self.process is None:
+            return self._url
+        try:
+            return server_of(find_session(request.account, self.process.folder))
+        except RunError:  # it has not noted its server yet
+            return os.environ.get(URL)
 
     def _follow(self, process: SessionProcess) -> None:
         request = process.request()
-        self.follower = Follower(request.account, redis_url=self._server(request), folder=process.folder)
         self.request, self.process = request, process
+        self.follower = Follower(request.account, redis_url=self._server(request), folder=process.folder)
 
     def _there(self) -> tuple[SessionProcess, SessionRequest]:
         if self.process is None or self.request is None:
@@ -189,7 +200,10 @@ class LiveSession:
         return self.process, self.request
 
 
-_NO_FEED = f"a session on live bars follows a feed (`sptrader feed`) on a stream server; {URL} does not name one."
+_NO_FEED = (
+    f"a session on live bars follows a feed (`sptrader feed`) on a stream server; choose one as the source of data, or "
+    f"name it in {URL}."
+)
 
 
 def server_of(record: SessionRecord) -> str | None:

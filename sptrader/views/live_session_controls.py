@@ -37,7 +37,7 @@ _ENDED = "the session's process ended without a result"
 class SessionControls:
     """Starts and stops the page's session, or watches one that runs. `request()` says what the controls beside ask for, and
     `stream()` which live stream was chosen; `started()` and `ended(folder)` hear of a session that begins, and of the run that
-    it has left (None: none)."""
+    it has left (None: none). `picked` is the stream that was chosen last, None where there is none or something is wrong with it."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class SessionControls:
     ) -> None:
         self._desk, self._session, self._request = desk, session, request
         self._stream, self._started, self._ended = stream, started, ended
-        self._picked: Picked | None = None
+        self.picked: Picked | None = None
         self.mode = "paper"
         self._was_alive = False
         self._seen: tuple[object, ...] = ()
@@ -87,17 +87,15 @@ class SessionControls:
     def switched(self) -> None:
         """Look at which stream is chosen now; what is wrong with it is told beside the choice."""
         try:
-            self._picked = self._stream()
+            self.picked = self._stream()
         except DataError:
-            self._picked = None
+            self.picked = None
         self.refresh()
 
-    def reattach(self) -> bool:
-        """Follow a session that a former kernel has left running; return whether there was one."""
-        if self._session.reattach() is None:
-            return False
-        self._begun()
-        return True
+    def reattach(self) -> None:
+        """Follow a session that a former kernel has left running, or has watched."""
+        if self._session.reattach() is not None:
+            self._begun()
 
     def tell(self, word: str, name: str = "", value: float | None = None) -> None:
         """Tell the session something, on the desk, and show its answer."""
@@ -109,7 +107,7 @@ class SessionControls:
         is_alive, is_latched = session.is_alive, session.is_latched
         told = {} if session.follower is None else session.follower.seen.snapshot
         age = "" if session.request is None else age_text(session.request.asked_ns)
-        picked = self._picked
+        picked = self.picked
         seen = (self.mode, is_alive, is_latched, bool(told), told.get("is_paused"), age, picked)
         if seen == self._seen:
             return

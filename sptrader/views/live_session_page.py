@@ -66,15 +66,18 @@ class LivePage:
         """Whether a session is followed."""
         return self.session.follower is not None
 
-    def reattach(self) -> str:
-        """Follow a session that was left running and return its mode; "" where there is none."""
-        if not self.controls.reattach() or self.session.request is None:
-            return ""
-        return self.session.request.mode
+    def reattach(self) -> None:
+        """Follow a session that was left running, or watched."""
+        self.controls.reattach()
 
     def choose(self, strategy: Strategy) -> None:
         """Offer the modes of a strategy."""
         self._strategy = strategy
+        self._offer()
+
+    def switched(self) -> None:
+        """Offer what the bars that are chosen now allow: a live session follows the server that was picked."""
+        self.controls.switched()
         self._offer()
 
     def turn(self, tab: str) -> None:
@@ -97,6 +100,10 @@ class LivePage:
         self._feed.close()
 
     def _began(self) -> None:
+        """A session is followed: the page is in its mode, which is that of the other one where it was watched by its stream."""
+        if self.session.request is not None:
+            self._header.enter(self.session.request.mode)
+            self.enter(self.session.request.mode)
         self._feed.follow(self.session.follower)
         self._offer()
         self._header.allow_stop()
@@ -117,7 +124,7 @@ class LivePage:
         """Say which modes can be switched to: none but its own and backtest while a session runs."""
         if self._strategy is None:
             return
-        reasons = not_available(self._strategy)
+        reasons = not_available(self._strategy, has_feed=self.controls.picked is not None)
         request = self.session.request
         if request is not None:
             other = "live" if request.mode == "paper" else "paper"

@@ -76,7 +76,7 @@ class Orchestrator:
             finished=self._finished,
             chosen=self._chosen,
             allowed=self._live.controls.allow,
-            switched=self._live.controls.switched,
+            switched=self._live.switched,
             beside=self._live.controls.view,
         )
         flow = OrderFlow(self._desk)
@@ -108,7 +108,7 @@ class Orchestrator:
         self._desk.start()
         self._desk.do(self._sweeps.runner.reattach)
         self._desk.do(self._setup.open, None if strategy is None else str(strategy))
-        self._desk.do(self._reattach)
+        self._desk.do(self._live.reattach)
         self._desk.do(self._workers.warm)
         self._desk.do(_warm_figures)
 
@@ -168,14 +168,6 @@ class Orchestrator:
         """A tab's two faces: of the run, and of the session while it runs."""
         live = self._live.tabs.get(name)
         return column(*([] if live is None else [live.view]), self._stored[name])
-
-    def _reattach(self) -> None:
-        """Find the session that a former kernel has left running."""
-        mode = self._live.reattach()
-        if mode:
-            self._header.enter(mode)
-            self._live.enter(mode)
-            self._arrange()
 
     def _mode_changed(self, mode: str, _: str) -> None:
         """A confirmed mode; a session that runs goes on whatever the page shows, and the emergency stop reaches it."""

@@ -1,12 +1,14 @@
 """A live stream as the page's source: a session that runs elsewhere is watched, its bars so far are backtested, a server's traded."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from sptrader.data.sample import sample
 from sptrader.runs.feed import ReplayFeed
 from sptrader.runs.live_process import SessionRequest, start_session
+from sptrader.runs.watching import watched_session
 from sptrader.streams.embedded import EmbeddedServer
 from sptrader.streams.redis import RedisStreams
 from sptrader.views.orchestrator import Orchestrator
@@ -133,6 +135,51 @@ def test_a_session_started_elsewhere_is_watched_and_told(page, tmp_path_factory)
     settle(page)
     assert "pause: acted" in page._live.controls._said.value
 
+    again = Orchestrator("ma_crossover", runs=page._runs)  # as after a restart of the kernel
+    settle(again)
+    wait_for(lambda: again._live.session.follower and again._live.session.follower.seen.snapshot.get("is_paused"))
+    assert (again._header.mode, again._live.session.is_foreign) == ("paper", True)
+    assert again._live.session.process.folder == other.folder
+    assert "on account <b>elsewhere</b> runs, started" in again._live.controls._told.value
+    assert not again._header._stop.disabled
+    again.close()
+
     page._live.session.stop()
     wait_for(lambda: "is over" in page._live.controls._told.value)
     assert page._guard.view.value == ""
+    assert watched_session(page._runs) is None
+    assert list((page._runs / ".sessions").glob("watched.json")) == []
+
+
+BROKER = """
+class Broker:
+    def __init__(self, account): self.account = account
+"""
+
+
+def test_live_needs_no_server_named_where_one_was_chosen(page, server, tmp_path, monkeypatch):
+    info = tmp_path / "made-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: made\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sptrader.brokers]\nmade = made_for_page:Broker\n")
+    (tmp_path / "made_for_page.py").write_text(BROKER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = (Path(__file__).parents[2] / "strategies" / "ma_crossover.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        text.replace("live: {mode: paper, broker: paper}", "live: {mode: live, broker: made, account: mine}")
+    )
+    page._setup.data._source.value = "own"
+    page._desk.do(page._setup._read, str(path))
+    settle(page)
+    live = page._header._modes["live"]
+    assert live.disabled
+    assert "choose one as the source of data, or name it in REDIS_URL" in live.tooltip
+
+    choose(page, "other").stream._url.value = server
+    settle(page)
+    assert not live.disabled
+
+    page._setup.data._source.value = "own"
+    settle(page)
+    assert live.disabled

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import tempfile
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -19,6 +21,8 @@ from sptrader.runs.live_setting import make_live_setting
 from sptrader.streams.memory import MemoryServer, MemoryStreams
 
 _IS_SERVER = "SPTRADER_TESTS_FORK"
+TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
+LIMIT_S = 120
 
 
 def forked() -> ForkServerContext:
@@ -67,3 +71,28 @@ def _warm() -> None:
 
 if _IS_SERVER in os.environ:
     _warm()
+
+
+@contextmanager
+def run_parts(
+    context: ForkServerContext, parts: Mapping[str, list[str]], environ: dict[str, str], folder: Path
+) -> Iterator[None]:
+    """Start the parts, wait at the `yield` until the caller has made what they shall equal, and see that each ends well."""
+    processes = {name: started(context, given, environ, folder / name) for name, given in parts.items()}
+    try:
+        yield
+        for process in processes.values():
+            process.join(LIMIT_S)
+        codes = {name: process.exitcode for name, process in processes.items()}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.join()
+    said = {name: (code, (folder / f"{name}.err").read_text()) for name, code in codes.items()}
+    assert said == dict.fromkeys(parts, (0, "")), said
+
+
+def assert_same_files(made: Path, expected: Path) -> None:
+    """See that two runs' folders hold the same tables, byte for byte."""
+    for name in TABLES:
+        assert (made / f"{name}.parquet").read_bytes() == (expected / f"{name}.parquet").read_bytes(), name

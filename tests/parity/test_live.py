@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -13,24 +12,11 @@ import redis
 
 import sptrader as sp
 from sptrader.data.parquet import save_bars
-from sptrader.errors import StreamError
-from sptrader.streams.embedded import EmbeddedServer, find_server
-from tests.parity.live_process import forked, started
+from sptrader.streams.embedded import EmbeddedServer
+from tests.parity.live_process import assert_same_files, forked, run_parts
 
 SHIPPED = sorted((Path(__file__).parents[2] / "strategies").glob("*.yaml"))
-TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
 N_BARS = 700
-LIMIT_S = 120
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    try:
-        find_server()
-    except StreamError as error:
-        pytest.skip(str(error))
-    with EmbeddedServer(tmp_path_factory.mktemp("parity")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -59,23 +45,9 @@ def test_separate_processes_over_a_server_leave_the_backtests_files(
     environ = {"REDIS_URL": server.url, "SPTRADER_SESSIONS": str(tmp_path / "sessions")}
     with redis.Redis.from_url(server.url) as client:
         client.flushall()
-    processes = {name: started(context, given, environ, tmp_path / name) for name, given in parts.items()}
-    try:
+    with run_parts(context, parts, environ, tmp_path):
         expected = sp.backtest(path, sp.load_bars(bars), start="2017-01-10").save(tmp_path / "backtest")
-        for process in processes.values():
-            process.join(LIMIT_S)
-        codes = {name: process.exitcode for name, process in processes.items()}
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.join()
-
-    assert {name: (code, (tmp_path / f"{name}.err").read_text()) for name, code in codes.items()} == dict.fromkeys(
-        parts, (0, "")
-    )
     said = json.loads((tmp_path / "orchestrator.out").read_text())
     assert len(pd.read_parquet(expected / "trades.parquet")) > 3
-    for name in TABLES:
-        made = (tmp_path / said["run"] / f"{name}.parquet").read_bytes()
-        assert made == (expected / f"{name}.parquet").read_bytes(), name
+    assert_same_files(tmp_path / said["run"], expected)
     assert sp.load_run(tmp_path / said["run"]).metrics["trades"] == said["metrics"]["trades"]

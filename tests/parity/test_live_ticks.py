@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,24 +10,11 @@ import pandas as pd
 import pytest
 
 import sptrader as sp
-from sptrader.errors import RunError, StreamError
+from sptrader.errors import RunError
 from sptrader.model.bars import with_facts
-from sptrader.streams.embedded import EmbeddedServer, find_server
+from sptrader.streams.embedded import EmbeddedServer
 from tests.busy import quick
-from tests.parity.live_process import forked, started
-
-TABLES = ("orders", "fills", "trades", "equity", "decisions", "signals")
-LIMIT_S = 120
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    try:
-        find_server()
-    except StreamError as error:
-        pytest.skip(str(error))
-    with EmbeddedServer(tmp_path_factory.mktemp("parity")) as running:
-        yield running
+from tests.parity.live_process import assert_same_files, forked, run_parts
 
 
 def wandering(symbol: str, first: float, seed: int) -> pd.DataFrame:
@@ -66,28 +52,13 @@ def test_processes_on_ticks_leave_the_files_of_one_process(server: EmbeddedServe
         "feed": ["feed", *files, "--ticks", "--timeframe", "1m", "--json", *named],
     }
     environ = {"REDIS_URL": server.url, "SPTRADER_SESSIONS": str(tmp_path / "sessions")}
-    context = forked()
-    processes = {name: started(context, given, environ, tmp_path / name) for name, given in parts.items()}
-    try:
+    with run_parts(forked(), parts, environ, tmp_path):
         run = sp.live(path, ticks=ticks)
         expected = run.save(tmp_path / "one")
-        for process in processes.values():
-            process.join(LIMIT_S)
-        codes = {name: process.exitcode for name, process in processes.items()}
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.join()
-
-    assert {name: (code, (tmp_path / f"{name}.err").read_text()) for name, code in codes.items()} == dict.fromkeys(
-        parts, (0, "")
-    )
     said = json.loads((tmp_path / "orchestrator.out").read_text())
     assert set(run.fills["symbol"]) == {"EURUSD", "EURGBP"}
     assert said["run"] == run.id
-    for name in TABLES:
-        made = (tmp_path / said["run"] / f"{name}.parquet").read_bytes()
-        assert made == (expected / f"{name}.parquet").read_bytes(), name
+    assert_same_files(tmp_path / said["run"], expected)
 
 
 def test_ticks_stand_in_place_of_bars() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+MOST_TICKS = 12  # of an axis of a sweep's parameter
 MOST_LINES = 5000  # of parallel coordinates; of more rows the best and an even share
 MOST_CELLS = 200  # of a heatmap's side; of more values neighbours share a cell, which shows the best of them
 
@@ -54,7 +55,7 @@ def heatmap_figure(
             y=up.labels,
             z=values,
             colorscale=_scale(values, colours),
-            zmid=0.0 if np.isfinite(values).any() and np.nanmin(values) < 0 < np.nanmax(values) else None,
+            zmid=_middle(values),
             colorbar={"title": {"text": metric}, "thickness": 12},
             hovertemplate=f"{x} %{{x}}, {y} %{{y}}: {metric} %{{z:.4g}}<extra></extra>",
             hoverongaps=False,
@@ -80,8 +81,15 @@ def parallel_figure(
     values = shown[metric].to_numpy(np.float64)
     figure = Figure(
         Parcoords(
-            line={"color": values, "colorscale": _scale(values, colours), "showscale": True},
-            dimensions=[*dimensions, {"label": metric, "values": values}],
+            line={
+                "color": values,
+                "colorscale": _scale(values, colours, middle=colours.candle),
+                "cmid": _middle(values),
+                "showscale": True,
+                "colorbar": {"title": {"text": metric}, "thickness": 12},
+            },
+            # the colour bar beside it has the ticks, where no line runs over them
+            dimensions=[*dimensions, {"label": metric, "values": values, "tickvals": [], "tickformat": ".4~g"}],
             labelfont={"color": colours.ink},
             tickfont={"color": colours.muted},
         )
@@ -215,18 +223,27 @@ def _mark_best(figure: Figure, values: Floats, theme: Theme) -> None:
 
 
 def _dimension(table: pd.DataFrame, name: str) -> dict[str, object]:
+    """An axis with a tick at each of its values where they are few; the first and the last stand at its ends already."""
     if pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name]):
-        return {"label": name, "values": table[name].to_numpy(np.float64)}
+        values = table[name].to_numpy(np.float64)
+        known = np.unique(values)
+        few = {"tickvals": known[1:-1].tolist()} if len(known) <= MOST_TICKS else {}
+        return {"label": name, "values": values, **few}
     codes, words = pd.factorize(table[name], sort=True)
     return {"label": name, "values": codes, "tickvals": list(range(len(words))), "ticktext": [str(w) for w in words]}
 
 
-def _scale(values: Floats, theme: Theme) -> list[list[object]]:
-    """From lost over paper to won where both signs are there, else from paper to won."""
+def _scale(values: Floats, theme: Theme, *, middle: str = "") -> list[list[object]]:
+    """From lost over `middle` (the paper's colour where none is said) to won where both signs are there, else to won."""
+    if _middle(values) is not None:
+        return [[0.0, theme.lost], [0.5, middle or theme.paper], [1.0, theme.won]]
+    return [[0.0, middle or theme.grid], [1.0, theme.won]]
+
+
+def _middle(values: Floats) -> float | None:
+    """0 where both signs are there: what is in the middle of the colours."""
     known = values[np.isfinite(values)]
-    if len(known) and known.min() < 0 < known.max():
-        return [[0.0, theme.lost], [0.5, theme.paper], [1.0, theme.won]]
-    return [[0.0, theme.grid], [1.0, theme.won]]
+    return 0.0 if len(known) and known.min() < 0 < known.max() else None
 
 
 def _faint(colour: str, strength: float) -> str:

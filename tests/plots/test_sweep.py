@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sptrader.plots.sweep import MOST_CELLS, heatmap_figure
+from sptrader.plots.sweep import MOST_CELLS, heatmap_figure, parallel_figure
 
 
 def grid(n_fast, n_slow):
@@ -38,3 +38,26 @@ def test_neighbours_share_a_cell_where_there_are_too_many():
     assert (cells.x[0], cells.x[-1]) == ("0 to 2", "447 to 449")
     assert cells.z[0][0] == 0.002 - 0.2  # the best of fast 0, 1, 2 at slow 100
     assert len(cells.y) == 3
+
+
+def test_lines_have_ticks_at_the_values_and_no_colour_of_the_paper():
+    lines = parallel_figure(grid(4, 40), ["fast", "slow"], "sharpe").data[0]
+    fast, slow, sharpe = lines.dimensions
+
+    assert list(fast.tickvals) == [1.0, 2.0]  # 0 and 3 stand at the ends
+    assert slow.tickvals is None  # too many to stand below each other
+    assert list(sharpe.tickvals) == []
+    assert lines.line.colorbar.title.text == "sharpe"
+    assert lines.line.cmid is None  # all are losses
+
+
+def test_neither_gain_nor_loss_is_in_the_middle_of_the_colours():
+    table = grid(3, 2).assign(sharpe=[-2.0, -1.0, 0.0, 1.0, 0.5, 0.1])
+
+    lines, cells = (
+        parallel_figure(table, ["fast", "slow"], "sharpe").data[0],
+        heatmap_figure(table, "fast", "slow", "sharpe").data[0],
+    )
+
+    assert (lines.line.cmid, cells.zmid) == (0.0, 0.0)
+    assert lines.line.colorscale[1][1] != cells.colorscale[1][1]

@@ -329,7 +329,8 @@ def _print_clean(done: CleanReport) -> None:
 
 
 def _print_report(report: QualityReport) -> None:
-    Console().print(str(report), highlight=False, soft_wrap=True, markup=False)
+    console = Console()  # a terminal wraps long lines itself, a notebook cuts them off
+    console.print(str(report), highlight=False, soft_wrap=not console.is_jupyter, markup=False)
 
 
 def _print_steps(steps: tuple[str, ...]) -> None:

@@ -113,6 +113,8 @@ def index_page(table: pd.DataFrame, named: BundledRun) -> str:
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="sp-note">{len(table):,} notebooks: {told}. A click on a heading sorts; index.parquet has every column.</p>',
+        # a date or a number is read on one line, an error on as many as it needs
+        "<style>#batch :is(th,td):not(:first-child){white-space:nowrap}#batch td:first-child{min-width:14em}</style>",
         '<div style="overflow-x:auto"><table class="dataframe" id="batch"><thead><tr>',
         "".join(f'<th tabindex="0" role="button">{escape(name)}</th>' for name in heads),
         "</tr></thead><tbody>",

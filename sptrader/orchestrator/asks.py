@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sptrader.errors import RunError
-from sptrader.kernel.blocks import asked_in_blocks
+from sptrader.kernel.blocks import BLOCK, asked_in_blocks
 from sptrader.kernel.market import Orders
-from sptrader.kernel.state import LONG_ENTRY, LONG_EXIT, SHORT_ENTRY, SHORT_EXIT
+from sptrader.kernel.state import LONG_ENTRY, SHORT_ENTRY
 from sptrader.kernel.terms import (
     BARS,
     ENTRY_PRICE,
@@ -24,6 +24,7 @@ from sptrader.kernel.terms import (
     MFE_FIELD,
     PNL,
 )
+from sptrader.orchestrator.asking import asking
 from sptrader.orchestrator.columns import Columns
 from sptrader.orchestrator.correlation import correlations
 from sptrader.orchestrator.filters import filter_codes, has_filters
@@ -36,6 +37,7 @@ Floats = NDArray[np.float64]
 Truths = NDArray[np.int8]
 
 _FIELDS = {"bars": BARS, "pnl": PNL, "mfe": MFE_FIELD, "mae": MAE_FIELD, "entry_price": ENTRY_PRICE}
+_NO_RULE: Truths = np.empty(0, np.int8)
 _COMPARISONS = {"<": LESS, "<=": LESS_OR_EQUAL, ">": GREATER, ">=": GREATER_OR_EQUAL}
 
 
@@ -69,8 +71,9 @@ def make_orders(
 
     `codes` are what the filters say of every bar, where that is known already.
     """
-    bits = {symbol: asked_bits(rules[symbol], len(market.rows[symbol])) for symbol in market.symbols}
-    signal = _signal(market, bits)
+    found = {symbol: _asked(rules[symbol], len(market.rows[symbol])) for symbol in market.symbols}
+    bits = {symbol: own for symbol, (own, _) in found.items()}
+    signal, asked = _signal(market, found)
     pick = _Pick(market, columns)
     long, short = plan.long, plan.short
     terms, term_truth, term_right = _terms(plan, market, columns)
@@ -78,7 +81,7 @@ def make_orders(
     triggers = [_price(side, "stop_price") for side in (long, short)]
     return Orders(
         signal=signal,
-        asked=asked_in_blocks(signal),
+        asked=asked,
         strength=_strength(plan, market, columns),
         refused=_refused(plan, market, bits, codes),
         stop=pick.distance(plan.stop_loss),
@@ -94,15 +97,18 @@ def make_orders(
     )
 
 
-def _signal(market: MarketData, bits: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """What is asked for on the common clock, (i, n, 1)."""
+def _signal(
+    market: MarketData, found: Mapping[str, tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """What is asked for on the common clock, (i, n, 1), and in which of its blocks."""
     n = len(market.times_ns)
-    if len(bits) == 1 and len(bits[market.symbols[0]]) == n:
-        return bits[market.symbols[0]].reshape(1, n, 1)
+    bits, asked = found[market.symbols[0]]
+    if len(found) == 1 and len(bits) == n:
+        return bits.reshape(1, n, 1), asked
     signal = np.zeros((len(market.symbols), n, 1), np.uint8)
     for i, symbol in enumerate(market.symbols):
-        signal[i, market.rows[symbol], 0] = bits[symbol]
-    return signal
+        signal[i, market.rows[symbol], 0] = found[symbol][0]
+    return signal, asked_in_blocks(signal)
 
 
 def _refused(
@@ -126,6 +132,13 @@ def _refused(
 def _nothing(n_instruments: int, *sides: int) -> Floats:
     """An unknown value for all bars; nobody writes to it."""
     return np.full((n_instruments, 1, 1, *sides), np.nan)
+
+
+@lru_cache(maxsize=64)
+def _no_terms(n_instruments: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], Floats]:
+    """No exit term looks at the position; nobody writes to it."""
+    shape = (0, n_instruments, 1, 1)
+    return np.zeros((0, 4), np.int64), np.zeros(shape, np.uint8), np.full(shape, np.nan)
 
 
 @dataclass(frozen=True)
@@ -187,20 +200,19 @@ def _leave(side: SideRules | None, columns: Columns, crossed: Crossed) -> Truths
 
 def asked_bits(rules: Rules, n: int) -> NDArray[np.uint8]:
     """Return what an instrument's rules ask for on each of its `n` bars, as the kernel's bits."""
-    out = None
-    sides = (
-        (rules.enter_long, LONG_ENTRY),
-        (rules.enter_short, SHORT_ENTRY),
-        (rules.leave_long, LONG_EXIT),
-        (rules.leave_short, SHORT_EXIT),
+    return _asked(rules, n)[0]
+
+
+def _asked(rules: Rules, n: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """What `asked_bits` returns, and what `asked_in_blocks` would for it alone."""
+    bits, asked = np.zeros(n, np.uint8), np.empty((n // BLOCK, 1), np.bool_)
+    enter_long, enter_short, leave_long, leave_short = (
+        _NO_RULE if side is None else side
+        for side in (rules.enter_long, rules.enter_short, rules.leave_long, rules.leave_short)
     )
-    for found, bit in sides:
-        if found is not None:
-            own = (found == 1).view(np.uint8)
-            if bit > 1:
-                np.multiply(own, np.uint8(bit), out=own)  # ten times as quick as a shift
-            out = own if out is None else np.bitwise_or(out, own, out=out)
-    return np.zeros(n, np.uint8) if out is None else out
+    words = bits[: len(asked) * BLOCK].view(np.uint64)
+    asking(enter_long, enter_short, leave_long, leave_short, bits, words, asked)
+    return bits, asked
 
 
 def _price(side: SideRules | None, name: str) -> Expression | None:
@@ -248,7 +260,9 @@ def _terms(
     rows: list[tuple[int, ExitTerm, int]] = []
     for side, rules in ((1, plan.long), (-1, plan.short)):
         rows += [(side, t, k) for t in (rules.leave if rules else ()) if t.rules for k in range(len(t.rules))]
-    shape = (len(rows), len(market.symbols), len(market.times_ns) if rows else 1, 1)
+    if not rows:
+        return _no_terms(len(market.symbols))
+    shape = (len(rows), len(market.symbols), len(market.times_ns), 1)
     terms = np.zeros((len(rows), 4), np.int64)
     truths, right = np.zeros(shape, np.uint8), np.full(shape, np.nan)
     for r, (side, term, k) in enumerate(rows):

@@ -108,7 +108,6 @@ def _bounds(account: AccountSeries, first: Ints, last: Ints) -> tuple[Ints, Ints
     """Return when each stretch's peak was marked, when it ended, and whether it recovered then."""
     times, n = account.times_ns, len(account)
     has_recovered = last < n - 1
-    # PLACE
     ends = times[np.minimum(last + 1, n - 1)] + account.timeframe_ns
     starts = (
         np.where(first > 0, times[np.maximum(first - 1, 0)] + account.timeframe_ns, times[0]) if len(first) else _NONE

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 import pandas as pd
@@ -48,9 +49,9 @@ class AccountSeries:
                 "allowed is one value a bar in both.",
                 key="equity",
             )
-        if not (np.isfinite(self.cash) and self.cash > 0):
+        if not (isfinite(self.cash) and self.cash > 0):
             raise RunError(f"cash was {self.cash}; allowed is an amount above 0.", key="cash", value=self.cash)
-        if len(self) and not np.isfinite(self.fall[0]):
+        if len(self) and not isfinite(self.fall[0]):
             bar = int(np.flatnonzero(~np.isfinite(self.equity))[0])
             raise RunError(
                 f"equity was {self.equity[bar]} at bar {bar}; allowed are finite amounts.",

@@ -86,12 +86,13 @@ class SweepTask:
 
     def market(self, number: int) -> Market:
         """Return the symbol and the timeframe of a combination, "" for what does not vary."""
-        found = self.space.combination(number)
-        return str(found.get(SYMBOL, "")), str(found.get(TIMEFRAME, ""))
+        return _market(self.space.combination(number))
 
     def parameters(self, number: int) -> dict[str, Scalar]:
         """Return the value of every parameter of the strategy in a combination."""
-        found = self.space.combination(number)
+        return self._parameters(self.space.combination(number))
+
+    def _parameters(self, found: Mapping[str, Scalar]) -> dict[str, Scalar]:
         return {name: found.get(name, self.space.fixed.get(name, 0)) for name in self.strategy.parameters}
 
     def prepared(self, number: int) -> Prepared:
@@ -114,8 +115,11 @@ class SweepTask:
 
     def evaluator(self, number: int) -> Evaluator:
         """Return the evaluator of a combination's market, made with that combination when it is the first one there."""
-        values = self.parameters(number) if self._shaping else {}
-        key = (*self.market(number), *(values[name] for name in self._shaping))
+        return self._evaluator(number, self.space.combination(number))
+
+    def _evaluator(self, number: int, combination: Mapping[str, Scalar]) -> Evaluator:
+        values = self._parameters(combination) if self._shaping else {}
+        key = (*_market(combination), *[values[name] for name in self._shaping])
         with self._lock:
             found = self._ready.get(key)
             if found is None:
@@ -124,6 +128,11 @@ class SweepTask:
                 found = Evaluator(ready)
                 self._ready.put(key, found)
             return found
+
+    def row(self, number: int) -> tuple[dict[str, float], Floats]:
+        """Return the metrics and the session returns of a combination."""
+        combination = self.space.combination(number)
+        return self._evaluator(number, combination).row(self._parameters(combination))
 
     def keeps_returns(self, number: int) -> bool:
         """Whether a combination's session returns are kept: all, or the same part of a large space in every run of it."""
@@ -149,7 +158,7 @@ def evaluate_chunk(task: SweepTask, numbers: Ints) -> ChunkRows:
     for k, number in enumerate(numbers.tolist()):
         returns = None
         try:
-            found, returns = task.evaluator(number).row(task.parameters(number))
+            found, returns = task.row(number)
             metrics[k] = list(found.values())
         except SptraderError as error:
             errors[k] = str(error)
@@ -167,6 +176,10 @@ def rows_frame(space: Space, rows: ChunkRows) -> pd.DataFrame:
     columns[ERROR] = pd.array([rows.errors.get(k, "") for k in range(len(rows.numbers))], dtype="str")
     columns[RETURNS] = pd.Series(rows.returns, dtype=object)
     return pd.DataFrame(columns)
+
+
+def _market(combination: Mapping[str, Scalar]) -> Market:
+    return str(combination.get(SYMBOL, "")), str(combination.get(TIMEFRAME, ""))
 
 
 def _shaping_parameters(strategy: Strategy) -> tuple[str, ...]:

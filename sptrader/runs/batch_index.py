@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -23,6 +24,7 @@ from sptrader.runs.page import page
 PENDING = "pending"
 _FIXED = ("notebook", "status", "error", "seconds", "attempts", "key")
 _SHOWN = ("total_return", "sharpe", "max_drawdown", "trades", "profit_factor", "fees")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)?")
 _MOST_SHOWN = 8  # metrics of a page whose notebooks leave none of the names above
 
 
@@ -108,13 +110,18 @@ def index_page(table: pd.DataFrame, named: BundledRun) -> str:
     after = [name for name in table.columns if name not in _FIXED]
     metrics = [name for name in _SHOWN if name in after]
     unknown = [name for name in after if name not in DEFINITIONS and name not in ("run", "title")]
-    shown = [*unknown[: max(_MOST_SHOWN, 24 - len(metrics))], *metrics]
+    same = [name for name in unknown if len(table) > 1 and table[name].notna().all() and table[name].nunique() == 1]
+    varied = [name for name in unknown if name not in same]
+    shown = [*varied[: max(_MOST_SHOWN, 24 - len(metrics))], *metrics]
+    once = ", ".join(f"{escape(name)} <b>{escape(_text(name, table[name].iloc[0]))}</b>" for name in same)
     heads = ["notebook", "status", *shown, "seconds"]
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="sp-note">{len(table):,} notebooks: {told}. A click on a heading sorts; index.parquet has every column.</p>',
+        f'<p class="sp-note">The same in all: {once}.</p>' if once else "",
         # a date or a number is read on one line, an error on as many as it needs
-        "<style>#batch :is(th,td):not(:first-child){white-space:nowrap}#batch td:first-child{min-width:14em}</style>",
+        "<style>#batch :is(th,td):not(:first-child){white-space:nowrap}#batch td:first-child{min-width:14em}"
+        "#batch th:first-child{text-align:left}</style>",
         '<div style="overflow-x:auto"><table class="dataframe" id="batch"><thead><tr>',
         "".join(f'<th tabindex="0" role="button">{escape(name)}</th>' for name in heads),
         "</tr></thead><tbody>",
@@ -143,10 +150,13 @@ def _row(row: Mapping[Any, Any], shown: Sequence[str]) -> str:
 def _cell(name: str, value: Any) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return '<td data-value="">n/a</td>'
+    return f'<td data-value="{escape(str(value))}">{escape(_text(name, value))}</td>'
+
+
+def _text(name: str, value: Any) -> str:
     if name in DEFINITIONS and isinstance(value, (int, float)):
-        text = metric_text(name, float(value))
-    elif isinstance(value, float):
-        text = f"{value:,.6g}"
-    else:
-        text = str(value)
-    return f'<td data-value="{escape(str(value))}">{escape(text)}</td>'
+        return metric_text(name, float(value))
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    moment = _MOMENT.fullmatch(str(value))  # without seconds, which the file has; at midnight UTC the day alone
+    return str(value) if moment is None else moment[1] if moment[2] == "00:00" else f"{moment[1]} {moment[2]}"

@@ -1,6 +1,7 @@
 """The index has a row for each execution, whatever came of it."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -48,6 +49,22 @@ def test_table_is_saved_and_read_back(table, tmp_path):
     assert "A &amp; B" in html
     assert "http" not in html.replace("http-equiv", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "index.parquet"]
+
+
+def test_what_is_the_same_in_all_is_told_once_and_a_moment_stands_in_few_letters(tmp_path):
+    fixed = {"symbol": "EURUSD", "start": "2017-01-02 00:00:00+00:00", "end": "2017-12-29T21:30:00Z"}
+    executions = [
+        Execution(f"{k}.ipynb", str(k), {"fast": k, **fixed, "day": f"2017-03-0{k} 10:00:00+00:00"}) for k in (1, 2)
+    ]
+
+    save_index(BatchFolder(tmp_path), index_table(executions, {}), "a")
+
+    html = (tmp_path / "index.html").read_text()
+    told = "The same in all: symbol <b>EURUSD</b>, start <b>2017-01-02</b>, end <b>2017-12-29 21:30</b>."
+    assert told in html
+    heads = re.findall(r"<th [^>]*>([^<]*)</th>", html)
+    assert heads == ["notebook", "status", "fast", "day", "seconds"]
+    assert '<td data-value="2017-03-02 10:00:00+00:00">2017-03-02 10:00</td>' in html
 
 
 def test_values_of_different_kinds_share_a_column_as_text(tmp_path):

@@ -113,24 +113,13 @@ def _market(
     }
     timeframe_ns = make_timeframe(facts[symbols[0]].timeframe).ns
     n = len(clock)
-    is_whole = all(rows[s] is None for s in symbols)
     price = np.stack([_spread_out(sides[s].price, rows[s], n) for s in symbols]) if len(symbols) > 1 else None
     if price is None:
         price = sides[symbols[0]].price[np.newaxis]
-    flags = np.zeros((len(symbols), n), np.uint8)
-    account = _session_flags(clock, timeframe_ns, instruments[symbols[0]].session)
+    flags = np.repeat(_session_flags(clock, timeframe_ns, instruments[symbols[0]].session)[np.newaxis], len(symbols), 0)
     for i, symbol in enumerate(symbols):
         own = _idle_flags(times[symbol], timeframe_ns, instruments[symbol].session) | np.uint8(HAS_BAR)
-        if symbol in amounts:
-            own = own | np.where(amounts[symbol].any(axis=1), np.uint8(NIGHTS), np.uint8(0))
-        flags[i] = account
-        if is_whole:
-            flags[i] |= own
-        else:
-            flags[i, _places(rows[symbol], n)] |= own
-        stale = rates[symbol].is_stale
-        if stale is not None:
-            flags[i, stale] |= np.uint8(STALE_RATE)
+        _write_flags(flags[i], own, rows[symbol], amounts.get(symbol), rates[symbol])
     volume = np.stack([_spread_out(frames[s]["volume"].to_numpy(np.float64), rows[s], n) for s in symbols])
     finer, finer_at = no_finer(len(symbols))
     closes, blocks = make_blocks(price, flags)
@@ -158,6 +147,17 @@ def _market(
         is_spread_modelled=any(side.is_modelled for side in sides.values()),
         kernel=kernel,
     )
+
+
+def _write_flags(
+    flags: NDArray[np.uint8], own: NDArray[np.uint8], rows: Ints | None, nights: Floats | None, rate: Rate
+) -> None:
+    """Add to an instrument's flags on the clock those of its `own` bars, of their nights, and of rates that are stale."""
+    if nights is not None:
+        own = own | np.where(nights.any(axis=1), np.uint8(NIGHTS), np.uint8(0))
+    flags[slice(None) if rows is None else rows] |= own
+    if rate.is_stale is not None:
+        flags[rate.is_stale] |= np.uint8(STALE_RATE)
 
 
 def _clock(times: list[Ints]) -> Ints:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from sptrader.runs.kill_switch import listening
 from sptrader.runs.lease import FEED, Lease, leased
 from sptrader.runs.leftovers import feed_role, forget, require_new
 from sptrader.runs.live import connected, facts_of, live_run, make_parts, work
-from sptrader.runs.live_setting import make_live_setting
+from sptrader.runs.live_setting import LiveSetting, make_live_setting
 from sptrader.runs.orchestrator_desk import JOURNAL, OrchestratorDesk
 from sptrader.runs.paper_faults import faults_of
 from sptrader.runs.part import Part
@@ -147,7 +148,57 @@ def replay(
     frames = {symbol: cut(frame, None, ready.end_ns) for symbol, frame in ready.frames.items()}
     if ticks is not None and ready.end_ns is not None:
         ticks = {symbol: frame[times_ns(frame) < _ended_ns(frames[symbol])] for symbol, frame in ticks.items()}
-    setting = make_live_setting(
+    setting = _setting(ready, frames, account, max_age_s, policy)
+    place = _new_folder(account) if folder is None else folder
+    is_over, run, n_bars = False, None, 0
+    try:
+        with _begun(setting, place, redis_url, frames, ticks or ()) as (streams, leases):
+            parts = make_parts(
+                ROLES,
+                streams,
+                setting,
+                place,
+                frames=frames,
+                speed=pace,
+                adopt=adopt,
+                ticks=ticks,
+                fills=fills,
+                faults=faults,
+            )
+            desk = _desk(parts)
+            try:
+                watch = _watch(streams, account, stop, desk, _n_times(frames), progress, leases)
+                is_over = work(parts, stop=stop, progress=watch)
+                n_bars = desk.session.done
+                if desk.session.last_ns is not None:
+                    run = live_run(
+                        desk,
+                        began_s=began_s,
+                        end="" if ready.end_ns is None else time_text(ready.end_ns),
+                        warnings=(*ready.notes, *tier_notes(frames), *_quote_notes(parts[0].counters)),
+                        trials_of=data_of(ready),
+                        fills=fills,
+                        faults=faults,
+                    )
+            finally:
+                close(parts, streams, account)
+    finally:
+        if folder is None and (is_over or n_bars == 0):
+            shutil.rmtree(place, ignore_errors=True)
+    if is_over and run is None:
+        raise RunError("no bar was traded: the bars ended before the start.", key="start")
+    return Replay(run, is_over, None if folder is None and (is_over or n_bars == 0) else place, n_bars)
+
+
+def _setting(
+    ready: Prepared,
+    frames: Mapping[str, pd.DataFrame],
+    account: str,
+    max_age_s: float | None,
+    policy: Policy | None,
+) -> LiveSetting:
+    """The session that trades what was prepared."""
+    return make_live_setting(
         ready.strategy,
         facts_of(frames),
         symbols=ready.plan.symbols,
@@ -159,60 +210,33 @@ def replay(
         max_age_s=max_age_s,
         policy=policy,
     )
-    place = _new_folder(account) if folder is None else folder
+
+
+@contextmanager
+def _begun(
+    setting: LiveSetting, place: Path, redis_url: str | None, symbols: Iterable[str], ticks: Iterable[str]
+) -> Iterator[tuple[RedisStreams, Sequence[Lease]]]:
+    """Hold the account and the feeds of `symbols` on the server while the session in `place` runs, which others then find.
+
+    A new one begins on streams without what an earlier session left there, its `ticks` (the symbols that have some) included.
+    """
+    account, timeframe = setting.account, setting.plan.timeframe
     is_new = not (place / JOURNAL).exists()
-    is_over, run, n_bars = False, None, 0
-    try:
+    with (
+        connected(redis_url, place) as (streams, url),
+        leased(streams, account, ROLES[1:]) as lease,
+        leased(streams, FEED, [feed_role([symbol], timeframe) for symbol in symbols]) as feeding,
+    ):
+        if is_new:
+            require_new(streams, account)
+            forget(streams, account, bars=[(symbol, timeframe) for symbol in symbols], ticks=ticks)
+        named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
         with (
-            connected(redis_url, place) as (streams, url),
-            leased(streams, account, ROLES[1:]) as lease,
-            leased(streams, FEED, [feed_role([symbol], setting.plan.timeframe) for symbol in frames]) as feeding,
+            registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)),
+            listening(account, place, lambda: RedisStreams(url)),
         ):
-            if is_new:
-                require_new(streams, account)
-                forget(streams, account, bars=[(s, setting.plan.timeframe) for s in frames], ticks=ticks or ())
-            named = {"account": account, "mode": setting.mode, "strategy": setting.strategy.name}
-            with (
-                registered(**named, folder=place, url=url, is_private=redis_url is None, roles=("all",)),
-                listening(account, place, lambda: RedisStreams(url)),
-            ):
-                keep_setting(place, setting)
-                parts = make_parts(
-                    ROLES,
-                    streams,
-                    setting,
-                    place,
-                    frames=frames,
-                    speed=pace,
-                    adopt=adopt,
-                    ticks=ticks,
-                    fills=fills,
-                    faults=faults,
-                )
-                desk = _desk(parts)
-                try:
-                    watch = _watch(streams, account, stop, desk, _n_times(frames), progress, (lease, feeding))
-                    is_over = work(parts, stop=stop, progress=watch)
-                    n_bars = desk.session.done
-                    if desk.session.last_ns is not None:
-                        end = "" if ready.end_ns is None else time_text(ready.end_ns)
-                        run = live_run(
-                            desk,
-                            began_s=began_s,
-                            end=end,
-                            warnings=(*ready.notes, *tier_notes(frames), *_quote_notes(parts[0].counters)),
-                            trials_of=data_of(ready),
-                            fills=fills,
-                            faults=faults,
-                        )
-                finally:
-                    close(parts, streams, account)
-    finally:
-        if folder is None and (is_over or n_bars == 0):
-            shutil.rmtree(place, ignore_errors=True)
-    if is_over and run is None:
-        raise RunError("no bar was traded: the bars ended before the start.", key="start")
-    return Replay(run, is_over, None if folder is None and (is_over or n_bars == 0) else place, n_bars)
+            keep_setting(place, setting)
+            yield streams, (lease, feeding)
 
 
 def close(parts: Sequence[Part], streams: Streams, account: str) -> None:

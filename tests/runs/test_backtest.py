@@ -1,13 +1,17 @@
 """From a strategy and bars in any form to a run; wrong input has one message."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 import sptrader as sp
 from sptrader.data.parquet import save_bars
 from sptrader.errors import DataError, RunError, StrategyError
 from sptrader.runs.figures import FIGURES
+from sptrader.runs.report import save_notebook_report
 from tests.orchestrator.tiny import FLAT, bars, hour, rules, text_of
 
 ROWS = [FLAT, FLAT, 1.1010, 1.1020, 1.1020]
@@ -223,3 +227,21 @@ def test_report_of_a_year_is_one_file_of_less_than_two_and_a_half_megabytes(year
 
     assert 100_000 < path.stat().st_size < 2_500_000
     assert year.id in path.read_text(encoding="utf-8")
+
+
+def test_reports_of_a_batch_over_a_year_share_one_script_and_are_less_than_half_a_megabyte_each(year, tmp_path):
+    runs = [sp.backtest("ma_crossover", year.bars["EURUSD"], params={"fast": fast}) for fast in (5, 20)]
+    drawn = [
+        new_output("display_data", {"application/vnd.plotly.v1+json": json.loads(year.plot(name).to_json())})
+        for name in FIGURES
+    ]
+    executed = new_notebook(cells=[new_code_cell("1", outputs=drawn, execution_count=1)])
+
+    pages = [run.report(tmp_path / f"{run.id}.html", script="beside") for run in (year, *runs)]
+    pages.append(save_notebook_report(executed, tmp_path / "notebook.html", script="beside"))
+
+    scripts = {path for path in tmp_path.iterdir() if path.suffix == ".js"}
+    assert {path.stat().st_size < 500_000 for path in pages} == {True}
+    assert len(scripts) == 1
+    assert set(tmp_path.iterdir()) == {*pages, *scripts}
+    assert len(set(pages)) == 4

@@ -223,11 +223,11 @@ def _mark_best(figure: Figure, values: Floats, theme: Theme) -> None:
 
 
 def _dimension(table: pd.DataFrame, name: str) -> dict[str, object]:
-    """An axis with a tick at each of its values where they are few; the first and the last stand at its ends already."""
+    """An axis with a tick at each of its values where they are few."""
     if pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name]):
         values = table[name].to_numpy(np.float64)
         known = np.unique(values)
-        few = {"tickvals": known[1:-1].tolist()} if len(known) <= MOST_TICKS else {}
+        few = {"tickvals": known.tolist()} if len(known) <= MOST_TICKS else {}
         return {"label": name, "values": values, **few}
     codes, words = pd.factorize(table[name], sort=True)
     return {"label": name, "values": codes, "tickvals": list(range(len(words))), "ticktext": [str(w) for w in words]}

@@ -85,6 +85,8 @@ def test_paper_is_started_after_a_question_and_signals_arrive(notebook):
         page.wait_for_timeout(400)
         notebook.watched.screenshot(f"live_{name.lower().replace(' ', '_')}")
         assert page.evaluate(OVERFLOW) == []
+        if name == "Orders":
+            page.locator("td:visible", has_text="its sibling was filled").first.wait_for()
 
 
 def test_the_emergency_stop_leaves_it_flat_and_latched_while_a_cell_runs(notebook, workspace):

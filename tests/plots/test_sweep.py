@@ -44,7 +44,7 @@ def test_lines_have_ticks_at_the_values_and_no_colour_of_the_paper():
     lines = parallel_figure(grid(4, 40), ["fast", "slow"], "sharpe").data[0]
     fast, slow, sharpe = lines.dimensions
 
-    assert list(fast.tickvals) == [1.0, 2.0]  # 0 and 3 stand at the ends
+    assert list(fast.tickvals) == [0.0, 1.0, 2.0, 3.0]
     assert slow.tickvals is None  # too many to stand below each other
     assert list(sharpe.tickvals) == []
     assert lines.line.colorbar.title.text == "sharpe"

@@ -26,15 +26,13 @@ _ORDERS = (
     "placed",
     "symbol",
     "side",
-    "leg",
-    "type",
+    "order",
     "quantity",
-    "filled",
     "price",
     "stop_price",
     "status",
-    "ended",
     "why",
+    "ended",
     "client_order_id",
 )
 _NOTES = ("time", "symbol", "action", "outcome", "reason")
@@ -59,15 +57,13 @@ def orders_table(orders: Iterable[LiveOrder]) -> pd.DataFrame:
             _moment(one.placed_ns),
             one.symbol,
             one.side,
-            one.leg,
-            one.type.replace("_", " "),
+            _kind(one),
             float(one.quantity),
-            float(one.filled),
             math.nan if one.price is None else float(one.price),
             math.nan if one.stop_price is None else float(one.stop_price),
-            one.word.replace("_", " "),
-            _moment(one.ended_ns),
+            _status(one),
             order_sentence(one),
+            _moment(one.ended_ns),
             one.client_order_id,
         )
         for one in orders
@@ -76,6 +72,16 @@ def orders_table(orders: Iterable[LiveOrder]) -> pd.DataFrame:
     return frame.assign(
         placed=pd.to_datetime(frame["placed"], utc=True), ended=pd.to_datetime(frame["ended"], utc=True)
     )
+
+
+def _kind(order: LiveOrder) -> str:
+    """What an order is for and its type, where that is not the same: `entry limit`, `stop`."""
+    return _words(order.leg if order.type in (order.leg, "") else f"{order.leg} {order.type}")
+
+
+def _status(order: LiveOrder) -> str:
+    part = 0 < order.filled < order.quantity
+    return f"{_words(order.word)}, {order.filled:,} filled" if part else _words(order.word)
 
 
 def order_sentence(order: LiveOrder) -> str:

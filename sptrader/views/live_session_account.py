@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipywidgets as widgets
+import pandas as pd
 
 from sptrader.runs.live_follow import Follower
+from sptrader.runs.live_orders import LiveOrder
 from sptrader.views.live_monitor_tables import fills_table, orders_table, positions_table
 from sptrader.views.live_session_controls import SessionControls
 from sptrader.views.live_table import Table, offer
-from sptrader.views.look import button, column, disable, html, row, subheading
+from sptrader.views.look import button, classed, column, disable, html, row, subheading
 
 _SHOWN = 200
-_AT_WORK = ["symbol", "side", "leg", "type", "quantity", "price", "stop_price", "status", "placed", "client_order_id"]
+_AT_WORK = ["symbol", "side", "order", "quantity", "price", "stop_price", "status", "placed", "client_order_id"]
 
 
 class LiveOrders:
@@ -25,7 +27,8 @@ class LiveOrders:
         self._working = Table(
             "no working order", lambda f: orders_table(f.seen.orders.working()[:_SHOWN])[_AT_WORK], on_pick=self._picked
         )
-        self._history = Table("no order yet", lambda f: orders_table(f.seen.orders.newest()[:_SHOWN]))
+        self._history = Table("no order yet", lambda f: _history(f.seen.orders.newest()[:_SHOWN]))
+        classed(self._history.view, "sp-history")
         self._fills = Table("no fill yet", lambda f: fills_table(f.seen, most=_SHOWN))
         self._symbol = widgets.Dropdown(options=[], description="instrument")
         self._close = button("Close its position", lambda: controls.tell("close", self._symbol.value))
@@ -58,6 +61,12 @@ class LiveOrders:
         order = self._working.row(at)
         if order is not None and order["symbol"] in self._symbol.options:
             self._symbol.value = order["symbol"]
+
+
+def _history(orders: list[LiveOrder]) -> pd.DataFrame:
+    """Orders in as few columns as tell them: the price is the limit, else the stop."""
+    frame = orders_table(orders)
+    return frame.assign(price=frame["price"].fillna(frame["stop_price"])).drop(columns="stop_price")
 
 
 def _allow(control: widgets.Button, reason: str) -> None:

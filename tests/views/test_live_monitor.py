@@ -1,6 +1,7 @@
 """What a monitor sees of a real session on a real server: its bars, fills and equity, read without taking part."""
 
 import threading
+from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
@@ -73,10 +74,19 @@ def test_every_order_has_the_end_that_the_run_s_own_table_says(traded, follower)
     assert list(shown["status"]) == list(kept["status"])
     assert list(shown["placed"]) == list(kept["created_at"])
     assert [*shown["quantity"]] == [*kept["quantity"]]
+    assert set(shown["order"]) == {"entry market", "stop", "target", "trail"}
     assert len(follower.seen.orders.working()) == (kept["status"] == "working").sum()
     assert set(shown.loc[shown["status"] == "cancelled", "why"]) == {
         "its sibling was filled or the position was closed"
     }
+
+
+def test_what_is_filled_of_an_order_stands_beside_its_status():
+    part = LiveOrder("a", "EURUSD", "entry", "buy", "limit", Decimal(10), Decimal(4), status=OrderStatus.CANCELLED)
+
+    row = orders_table([part]).iloc[0]
+
+    assert (row["order"], row["quantity"], row["status"]) == ("entry limit", 10.0, "cancelled, 4 filled")
 
 
 def test_an_order_that_was_refused_says_why():

@@ -1,4 +1,4 @@
-"""Crossings: the truth of `crosses_above` and `crosses_below` in one pass over both sides."""
+"""Crossings: the truth of `crosses_above` and `crosses_below` in one pass over both sides, and truths as they are told."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def crossings(left: Floats, right: Floats, above: Truths, below: Truths) -> None
         is_known = (a == a) & (b == b) & (before_a == before_a) & (before_b == before_b)
         above[t] = 2 * ((a > b) & (before_a <= before_b)) if is_known else 1
         below[t] = 2 * ((a < b) & (before_a >= before_b)) if is_known else 1
+
+
+@compiled
+def known(levels: Truths, out: Truths) -> None:
+    """Write `levels` (n,), 2 true, 1 unknown, 0 false, into `out` as 1 true, -1 unknown, 0 false."""
+    for t in range(len(levels)):
+        out[t] = (levels[t] >> 1) - (levels[t] & 1)

@@ -64,6 +64,7 @@ __all__ = [
     "conditions_of",
     "distance",
     "history",
+    "holds",
     "truth",
     "values",
 ]
@@ -106,13 +107,23 @@ def truth(condition: Condition, columns: Columns, crossed: Crossed | None = None
 
     `crossed`, empty at first, takes the crossings of `columns` from one condition to the next: both ways are found at once.
     """
+    from sptrader.strategy.crossings import known
+
+    found = np.ascontiguousarray(_levels(condition, columns, {} if crossed is None else crossed))
+    out = np.empty(len(found), np.int8)
+    known(found, out)
+    return out
+
+
+def holds(condition: Condition, columns: Columns) -> bool:
+    """Whether `condition` is true on the first bar; without compiled code, which loading a strategy does not wait for."""
+    return bool(_levels(condition, columns, {})[0] == _TRUE)
+
+
+def _levels(condition: Condition, columns: Columns, crossed: Crossed) -> Truths:
     with np.errstate(all="ignore"):
-        result = _truth(condition, columns, {} if crossed is None else crossed)
-    if result.ndim == 0:
-        result = np.full(_length(columns), result, dtype=np.int8)
-    known: Truths = (result == _TRUE).view(np.int8)
-    known -= (result == _UNKNOWN).view(np.int8)
-    return known
+        result = _truth(condition, columns, crossed)
+    return result if result.ndim else np.full(_length(columns), result, dtype=np.int8)
 
 
 def conditions_of(condition: Condition) -> tuple[Condition, ...]:

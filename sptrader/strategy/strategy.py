@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sptrader.errors import RunError
+from sptrader.strategy import expressions
 from sptrader.strategy.document import Scalar, Table
-from sptrader.strategy.expressions import truth
 from sptrader.strategy.spec import Backtest, Live, Market, StrategyParameter, parameter_values
 from sptrader.strategy.tree import Condition, column_names
 
@@ -86,4 +86,4 @@ class Strategy:
 def holds(constraint: Condition, values: Mapping[str, Scalar]) -> bool:
     """Whether `constraint`, a condition over parameters, is true for `values`."""
     columns = {name: np.array([float(v)]) for name, v in values.items() if not isinstance(v, str)}
-    return bool(truth(constraint, columns)[0] == 1)
+    return expressions.holds(constraint, columns)

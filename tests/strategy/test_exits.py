@@ -152,7 +152,7 @@ def follows(found: tuple[ExitTerm, ...], columns: dict[str, np.ndarray], facts: 
 SMALL = st.sampled_from([-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0])
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)  # the first truth loads compiled code
 @given(CONDITIONS, SMALL | st.just(NAN), SMALL, st.tuples(SMALL, SMALL, SMALL))
 def test_the_terms_answer_as_the_whole_condition(
     condition: Condition, close: float, atr: float, known: tuple[float, float, float]

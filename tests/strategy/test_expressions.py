@@ -172,7 +172,7 @@ def prefix(columns: dict, n: int) -> dict:
     return {name: cut(column) for name, column in columns.items()}
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)  # the first truth loads compiled code
 @given(CONDITIONS, column_sets())
 def test_truth_equals_the_slow_evaluator_on_every_bar(condition: Condition, columns: dict) -> None:
     n = len(columns["close"])
@@ -180,7 +180,7 @@ def test_truth_equals_the_slow_evaluator_on_every_bar(condition: Condition, colu
     assert truth(condition, columns).tolist() == [PUBLIC[slow_truth(condition, columns, t)] for t in range(n)]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)  # the first truth loads compiled code
 @given(EXPRESSIONS, column_sets())
 def test_values_equal_the_slow_evaluator_on_every_bar(expression: Expression, columns: dict) -> None:
     found = values(expression, columns)
@@ -189,6 +189,7 @@ def test_values_equal_the_slow_evaluator_on_every_bar(expression: Expression, co
     assert found.dtype == np.float64
 
 
+@settings(deadline=None)
 @given(CONDITIONS, EXPRESSIONS, column_sets())
 def test_every_prefix_of_the_bars_gives_the_prefix_of_the_result(
     condition: Condition, expression: Expression, columns: dict
@@ -201,6 +202,7 @@ def test_every_prefix_of_the_bars_gives_the_prefix_of_the_result(
         np.testing.assert_array_equal(values(expression, part), numbers[:n])
 
 
+@settings(deadline=None)
 @given(CONDITIONS, column_sets())
 def test_no_more_history_is_needed_than_is_said(condition: Condition, columns: dict) -> None:
     whole, needed = truth(condition, columns), history(condition, {})

@@ -18,7 +18,7 @@ from sptrader.runs.live_orders import LiveOrder
 from sptrader.runs.part import STALE_S
 
 SHOWN = 50
-_SENTENCES = {reason.word: reason.sentence for reason in Reason}
+_SENTENCES = {reason.word: reason.sentence for reason in Reason if reason.word}
 
 _POSITIONS = ("symbol", "quantity", "average_price", "mark", "unrealised", "margin", "stop", "target", "bars_held")
 _WORKING = ("symbol", "side", "quantity", "limit_price", "stop_price", "client_order_id")

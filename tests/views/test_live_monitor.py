@@ -76,6 +76,7 @@ def test_every_order_has_the_end_that_the_run_s_own_table_says(traded, follower)
     assert [*shown["quantity"]] == [*kept["quantity"]]
     assert set(shown["order"]) == {"entry market", "stop", "target", "trail"}
     assert len(follower.seen.orders.working()) == (kept["status"] == "working").sum()
+    assert orders_table([LiveOrder("a", "EURUSD")])["why"].tolist() == [""]  # nothing is said of one that works
     assert set(shown.loc[shown["status"] == "cancelled", "why"]) == {
         "its sibling was filled or the position was closed"
     }

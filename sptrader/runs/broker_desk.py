@@ -33,7 +33,7 @@ from sptrader.runs.order_desk import OrderDesk
 from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import UNANSWERED, Pulse
-from sptrader.runs.reconciling import shown
+from sptrader.runs.reconciling import evidence_key, shown
 from sptrader.runs.resolved import resolved
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
@@ -304,11 +304,11 @@ class BrokerDesk:
         return None
 
     def _answer(self, asked: EvidenceRequest) -> None:
-        """Tell what the broker shows, behind everything that it has reported."""
+        """Tell what the broker shows, behind everything that it has reported; what was told before a kill stands."""
         self.desk.hear()
         found = gather(self.desk.broker, asked.ids, since_ns=asked.since_ns)
         with self._journal.transaction() as step:
-            step.send(self._stream, f"evidence:{asked.request_id}", shown(found, asked, at_ns=self._clock.now_ns()))
+            step.send_first(self._stream, evidence_key(asked), lambda: shown(found, asked, at_ns=self._clock.now_ns()))
 
     def _pass(self) -> None:
         """Hear the broker; what is unknown is asked for once a second at most."""

@@ -21,10 +21,9 @@ from sptrader.execution.reconcile import Evidence, gather
 from sptrader.execution.safety import Market, Trading
 from sptrader.execution.told import Told
 from sptrader.model.instrument import Instrument
-from sptrader.model.messages import Command, EvidenceRequest
+from sptrader.model.messages import BrokerEvidence, Command, EvidenceRequest
 from sptrader.model.orders import (
     Amend,
-    BrokerAccount,
     Cancel,
     Decided,
     Fill,
@@ -44,7 +43,7 @@ from sptrader.runs.order_desk import OrderDesk
 from sptrader.runs.order_limits import OrderLimits, order_limits
 from sptrader.runs.outbox import Outbox
 from sptrader.runs.part import Pulse
-from sptrader.runs.reconciling import shown
+from sptrader.runs.reconciling import evidence_key, shown, untouched
 from sptrader.runs.resolved import resolved
 from sptrader.streams import keys
 from sptrader.streams.codec import decode
@@ -149,13 +148,13 @@ class ExecutionDesk:
         return gather(Told(broker) if isinstance(broker, PaperBroker) else broker, ids, since_ns=since_ns)
 
     def _answer(self, asked: EvidenceRequest, step: Step) -> None:
-        """Tell what the broker shows, behind all reports that were told before; an account before its first bar is empty."""
-        found = self.evidence(asked.ids, since_ns=asked.since_ns)
-        if found is None:
-            setting = self._live.setting
-            money = {"balance": setting.cash, "equity": setting.cash, "used_margin": 0.0}
-            found = Evidence(BrokerAccount(account=setting.account, currency=setting.currency, **money), (), ())
-        step.send(self._stream, f"evidence:{asked.request_id}", shown(found, asked, at_ns=self._clock.now_ns()))
+        """Tell what the broker shows, behind all reports that were told before; what was told before a kill stands."""
+
+        def made() -> BrokerEvidence:
+            found = self.evidence(asked.ids, since_ns=asked.since_ns) or untouched(self._live.setting)
+            return shown(found, asked, at_ns=self._clock.now_ns())
+
+        step.send_first(self._stream, evidence_key(asked), made)
 
     def close(self) -> None:
         """Let go of the journal."""

@@ -12,8 +12,8 @@ from sptrader.execution.reconcile import Evidence, Expected, Policy, Reconciliat
 from sptrader.execution.record import Record
 from sptrader.model.ids import ADOPTED, KILL_ORDER
 from sptrader.model.messages import BrokerEvidence, EvidenceRequest, Reconciled
-from sptrader.model.orders import Fill, OpenOrder, OrderUpdate, Side
-from sptrader.orchestrator.session import Session
+from sptrader.model.orders import BrokerAccount, Fill, OpenOrder, OrderUpdate, Side
+from sptrader.orchestrator.session import Session, Setting
 from sptrader.runs.adopting import adopted_reports
 from sptrader.runs.again import Writes
 from sptrader.streams.codec import decode
@@ -115,6 +115,20 @@ def shown(found: Evidence, asked: EvidenceRequest, *, at_ns: int) -> BrokerEvide
         fills=found.fills,
         history=dict(found.history),
     )
+
+
+def evidence_key(asked: EvidenceRequest) -> str:
+    """Return the key of the answer to a request: it is answered once, also when a kill has the request read again."""
+    return f"evidence:{asked.request_id}"
+
+
+def untouched(setting: Setting) -> Evidence:
+    """Return what a paper account shows before its first bar."""
+    cash = setting.cash
+    account = BrokerAccount(
+        account=setting.account, currency=setting.currency, balance=cash, equity=cash, used_margin=0.0
+    )
+    return Evidence(account, (), ())
 
 
 def evidence_of(answer: BrokerEvidence) -> Evidence:

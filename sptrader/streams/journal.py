@@ -271,6 +271,11 @@ class Step:
         found = self._run("SELECT 1 FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
         return found is not None
 
+    def send_first(self, stream: str, key: str, make: Callable[[], Message]) -> None:
+        """Put the message that `make` makes into the outbox, unless one was put there under `key` before: that stands."""
+        if self._run("SELECT 1 FROM outbox WHERE stream = ? AND key = ?", (stream, key)).fetchone() is None:
+            self.send(stream, key, make())
+
     def is_first(self, kind: str, key: str, body: bytes = b"") -> bool:
         """Put something on the shelf; False when there is something under its key, which stays."""
         return self._is_new("INSERT OR IGNORE INTO shelf VALUES (?, ?, ?)", (kind, key, body))

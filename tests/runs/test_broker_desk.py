@@ -9,11 +9,11 @@ import pytest
 
 from sptrader.errors import RunError
 from sptrader.execution.safety import Limits
-from sptrader.model.messages import Command
+from sptrader.model.messages import BrokerEvidence, Command, EvidenceRequest
 from sptrader.runs.broker_desk import BrokerDesk
 from sptrader.runs.order_limits import OrderLimits
 from sptrader.streams import keys
-from sptrader.streams.codec import encode
+from sptrader.streams.codec import decode, encode
 from sptrader.streams.memory import MemoryStreams
 from tests.execution.desk import order
 from tests.runs.broker_session import Session
@@ -168,3 +168,13 @@ def test_each_check_keeps_an_order_from_the_broker(
         ("rejected", code)
     ]
     assert "c2" not in session.exchange.sent
+
+
+def test_a_request_that_is_read_again_after_a_kill_has_the_answer_it_had(session: Session) -> None:
+    asked = encode(EvidenceRequest(request_id="r1", ids=(), since_ns=0))
+    for n in (1, 9):
+        session.run(lambda n=n: session.n_matched() >= n)  # type: ignore[misc]
+        session.streams.add(keys.orders("paper"), asked)
+    session.run(lambda: session.n_matched() >= 20)
+    told = [decode(entry.fields) for entry in session.streams.history(keys.fills("paper"))]
+    assert sum(isinstance(one, BrokerEvidence) and one.request_id == "r1" for one in told) == 1

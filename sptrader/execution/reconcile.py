@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 from sptrader.errors import BrokerError
 from sptrader.execution.record import Record
 from sptrader.execution.resolving import was_filled_by_hand
-from sptrader.model.orders import BrokerAccount, BrokerPosition, Fill, OpenOrder
+from sptrader.model.orders import BrokerAccount, BrokerPosition, Fill, OpenOrder, OrderStatus
 
 Decision = Literal["adopt", "refuse", "halt"]
 _SEVERITY: dict[Decision, int] = {"adopt": 0, "refuse": 1, "halt": 2}
@@ -337,9 +337,10 @@ def _orders(expected: Expected, evidence: Evidence, missed: list[Fill], *, polic
             continue
         found = working.get(order_id) or evidence.history.get(order_id)
         if found is None:
+            is_unknown = record.life.status is OrderStatus.UNKNOWN  # whether it came at all is settled by execution
             findings.append(
                 _finding(
-                    Case.MISSING_ORDER,
+                    Case.SAME if is_unknown else Case.MISSING_ORDER,
                     policy,
                     f"order {order_id}",
                     expected=record.life.status.value,

@@ -9,6 +9,7 @@ import pytest
 from sptrader.clock import ReplayClock
 from sptrader.errors import BrokerError
 from sptrader.execution.engine import Engine
+from sptrader.execution.faults import Faults
 from sptrader.execution.reconcile import Case, Expected, Policy, Reconciliation, gather, reconcile
 from sptrader.execution.record import Record
 from tests.execution.desk import START_NS, Desk, cancel, desk, order
@@ -128,6 +129,20 @@ def test_orders_that_are_too_many_or_missing_halt():
     engine = Engine(desk().broker, clock=ReplayClock(START_NS))
     engine.take(order("a", "buy", 1000))
     assert cases(reconciled(desk(), engine.records)) == {Case.MISSING_ORDER: "halt"}
+
+
+def test_an_unknown_order_without_a_trace_is_what_was_known_already():
+    here = desk(Faults(seed=1, lost_rate=1.0, lost_arrives_rate=0.0))
+    engine = Engine(here.broker, clock=here.clock)
+    engine.send(engine.take(order("a", "buy", 1000)).to_send)
+
+    result = reconciled(here, engine.records)
+
+    assert [one.client_order_id for one in engine.unknown()] == ["a"]
+    assert cases(result) == {}
+    assert any(
+        "expected unknown, the broker shows no trace of it; as expected" in one.sentence for one in result.findings
+    )
 
 
 def test_an_order_that_ended_meanwhile_and_a_child_that_was_made_are_adopted():

@@ -21,7 +21,7 @@ from tests.browser.watched import watched_page
 pytestmark = pytest.mark.browser
 
 PAGE = "import sptrader as sp\npage = sp.Orchestrator('ma_crossover')\npage"
-SPEED = "360000"  # a hundred hours a second
+SPEED = "144000"  # forty hours a second
 CARD = """(name) => [...document.querySelectorAll('.sp-card')].find((c) => c.innerText.startsWith(name))
   ?.querySelector('.v').textContent"""
 EQUITY = """() => { const charts = [...document.querySelectorAll('.sp-chart')];
@@ -87,7 +87,7 @@ def test_the_bars_so_far_of_a_running_session_are_backtested_as_by_a_call(notebo
     side = page.locator(".sp-side")
     side.locator("select").filter(has_text="a live stream").select_option("a live stream …")
     side.locator("select").filter(has_text="another server").select_option("paper elsewhere: ma_crossover")
-    side.locator(".sp-tier").wait_for()
+    side.locator(".sp-tier").wait_for(timeout=60_000)
     told = side.locator(".sp-small", has_text="the session began").inner_text()
     assert re.fullmatch(r"EURUSD 1h: last entry \d+ s ago; the session began \d+ s ago", told)
     shown = side.locator(".sp-small", has_text="1h bars of EURUSD").inner_text()

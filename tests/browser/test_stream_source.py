@@ -21,7 +21,7 @@ from tests.browser.watched import watched_page
 pytestmark = pytest.mark.browser
 
 PAGE = "import sptrader as sp\npage = sp.Orchestrator('ma_crossover')\npage"
-SPEED = "144000"  # forty hours a second
+SPEED = "360000"  # a hundred hours a second
 CARD = """(name) => [...document.querySelectorAll('.sp-card')].find((c) => c.innerText.startsWith(name))
   ?.querySelector('.v').textContent"""
 EQUITY = """() => { const charts = [...document.querySelectorAll('.sp-chart')];
